@@ -1,0 +1,140 @@
+import type { AgentSnapshot } from '../model/agent.ts';
+import type { EndReason } from '../model/end-reason.ts';
+import type { CallId, LegId } from '../model/ids.ts';
+import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
+import type { TranscriptTurn } from '../model/turn.ts';
+
+/** Main thread → voice worker. */
+export type ToWorker =
+  | OpenLeg
+  | UpdateLeg
+  | StartConversation
+  | InjectDigit
+  | Say
+  | SendDigits
+  | FinishConversation
+  | CloseLeg;
+
+/** Reserves a port (and its RTCP port) for one leg; answered by `leg-opened` or `leg-failed`. */
+export interface OpenLeg {
+  readonly type: 'open-leg';
+  readonly callId: CallId;
+  readonly legId: LegId;
+}
+
+/** Sets or changes what offer and answer agreed on: first use starts media, later ones are re-INVITEs. */
+export interface UpdateLeg {
+  readonly type: 'update-leg';
+  readonly legId: LegId;
+  readonly parameters: RtpParameters;
+}
+
+/** The far side hears us from now on: speak the greeting and listen. */
+export interface StartConversation {
+  readonly type: 'start-conversation';
+  readonly legId: LegId;
+  readonly agent: AgentSnapshot;
+  readonly variables: Readonly<Record<string, string>>;
+  /** Unix time of the answer (200 sent), for the greeting's latency. */
+  readonly answeredAtMs: number;
+}
+
+/** A digit that came by SIP INFO. */
+export interface InjectDigit {
+  readonly type: 'inject-digit';
+  readonly legId: LegId;
+  readonly digit: string;
+}
+
+/** Speaks a sentence of the owner's as the agent. */
+export interface Say {
+  readonly type: 'say';
+  readonly legId: LegId;
+  readonly text: string;
+}
+
+export interface SendDigits {
+  readonly type: 'send-digits';
+  readonly legId: LegId;
+  readonly digits: string;
+}
+
+/** Stop listening, let playout drain for at most `withinMs`, then report `conversation-ended`. */
+export interface FinishConversation {
+  readonly type: 'finish-conversation';
+  readonly legId: LegId;
+  readonly withinMs: number;
+  readonly reason: EndReason;
+}
+
+/** Media stops now; answered by `leg-closed`. */
+export interface CloseLeg {
+  readonly type: 'close-leg';
+  readonly legId: LegId;
+}
+
+/** Voice worker → main thread. */
+export type FromWorker =
+  | WorkerReady
+  | LegOpened
+  | LegFailed
+  | TurnFinished
+  | ConversationChanged
+  | ConversationEnded
+  | LegClosed
+  | WorkerLog;
+
+export interface WorkerReady {
+  readonly type: 'worker-ready';
+}
+
+export interface LegOpened {
+  readonly type: 'leg-opened';
+  readonly legId: LegId;
+  readonly local: LocalMediaAddress;
+  /** What this worker can speak, best first, e.g. without Opus when no codec could be loaded. */
+  readonly codecs: readonly CodecName[];
+}
+
+export interface LegFailed {
+  readonly type: 'leg-failed';
+  readonly legId: LegId;
+  readonly code: 'MEDIA_PORTS_EXHAUSTED' | 'MEDIA_SOCKET_FAILED';
+  readonly message: string;
+}
+
+/** One finished transcript entry, in order. */
+export interface TurnFinished {
+  readonly type: 'turn';
+  readonly legId: LegId;
+  readonly turn: TranscriptTurn;
+}
+
+/** What the conversation is doing, for live views. */
+export interface ConversationChanged {
+  readonly type: 'conversation-changed';
+  readonly legId: LegId;
+  readonly activity: 'listening' | 'thinking' | 'speaking';
+}
+
+/** The conversation wants the call to end: `end_call`, silence, time limit, provider failure, media timeout. */
+export interface ConversationEnded {
+  readonly type: 'conversation-ended';
+  readonly legId: LegId;
+  readonly reason: EndReason;
+  readonly detail: string | null;
+}
+
+export interface LegClosed {
+  readonly type: 'leg-closed';
+  readonly legId: LegId;
+  readonly report: LegReport;
+}
+
+/** A line for the main thread's logger. */
+export interface WorkerLog {
+  readonly type: 'log';
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
