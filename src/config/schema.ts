@@ -1,0 +1,246 @@
+import { type Static, Type } from 'typebox';
+
+/**
+ * Every setting of the daemon: its type, default and meaning. The file, the environment, the
+ * example file and `--help` follow from this one object. A setting without a default is unset
+ * until someone sets it. `secret` settings never appear in a message.
+ *
+ * Units stand last in a name.
+ */
+const strict = { additionalProperties: false };
+
+const oneOf = <const Values extends readonly string[]>(values: Values, options: object) =>
+  Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
+
+const port = (options: object) => Type.Integer({ minimum: 0, maximum: 65_535, ...options });
+
+const text = (options: object) => Type.String({ minLength: 1, maxLength: 2048, ...options });
+
+const optionalText = (options: object) => Type.Optional(text(options));
+
+const count = (minimum: number, maximum: number, byDefault: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: byDefault, description });
+
+const timeoutMs = (byDefault: number, description: string) =>
+  count(100, 120_000, byDefault, description);
+
+const httpUrl = (options: object) =>
+  Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s/]+[^\\s]*$',
+      maxLength: 2048,
+      expected: 'an http:// or https:// address',
+      ...options,
+    }),
+  );
+
+const Http = Type.Object(
+  {
+    host: text({ default: '127.0.0.1', description: 'Address that HTTP and the pages listen on.' }),
+    port: port({ default: 8080, description: 'Port of HTTP. 0 takes any free one.' }),
+    public_url: httpUrl({
+      description: 'Base of every link handed out. Unset: made from host and port.',
+    }),
+    body_max_bytes: count(1024, 67_108_864, 1_048_576, 'Largest request body.'),
+    request_timeout_seconds: count(1, 300, 15, 'Longest time a client may take to send a request.'),
+    connections_max: count(1, 100_000, 2000, 'Open connections; more are closed at once.'),
+    requests_per_minute: count(
+      1,
+      1_000_000,
+      1000,
+      'Requests of one workspace per minute; more are answered 429.',
+    ),
+    trusted_proxies: Type.Array(text({}), {
+      maxItems: 100,
+      default: [],
+      description: 'Addresses or networks whose X-Forwarded-For is believed.',
+    }),
+  },
+  { ...strict, description: 'HTTP: the API, the pages, the metrics.' },
+);
+
+const Sip = Type.Object(
+  {
+    engine: Type.String({
+      pattern: '^(embedded|drachtio://[^@\\s]*@[^\\s]+)$',
+      expected: '"embedded" or drachtio://:secret@host:port',
+      default: 'embedded',
+      secret: true,
+      description: 'SIP engine: "embedded", or a drachtio-server as drachtio://:secret@host:port.',
+    }),
+    host: text({ default: '127.0.0.1', description: 'Address that SIP listens on.' }),
+    port: port({ default: 5060, description: 'Port of SIP over UDP and TCP. 0 takes a free one.' }),
+    tcp: Type.Boolean({ default: true, description: 'Listen on TCP beside UDP.' }),
+    external_address: optionalText({
+      description: 'Address written into SIP headers when the daemon stands behind NAT.',
+    }),
+    allowed_sources: Type.Array(text({}), {
+      maxItems: 1000,
+      default: [],
+      description:
+        'Addresses or networks (203.0.113.0/24) that may send requests. Loopback always may; others are dropped without an answer.',
+    }),
+    transactions_max: count(100, 1_000_000, 20_000, 'Transactions in hand; more are answered 503.'),
+    requests_per_second_per_source: count(
+      1,
+      100_000,
+      200,
+      'New requests of one address per second; more are answered 503.',
+    ),
+  },
+  { ...strict, description: 'SIP: where carriers and phones send INVITEs.' },
+);
+
+const Media = Type.Object(
+  {
+    host: text({ default: '127.0.0.1', description: 'Address that RTP is received on.' }),
+    ports: Type.String({
+      pattern: '^\\d{1,5}-\\d{1,5}$',
+      expected: 'a range of ports such as 40000-40999',
+      default: '40000-40999',
+      description: 'UDP ports of RTP and RTCP; a call takes two.',
+    }),
+    external_address: optionalText({
+      description: 'Address written into session descriptions. Unset: the host above.',
+    }),
+    workers: count(0, 256, 0, 'Voice workers (threads). 0: one less than there are cores.'),
+    rtp_timeout_seconds: count(
+      1,
+      3600,
+      30,
+      'A call without RTP for so long, and not on hold, is ended.',
+    ),
+    jitter_max_ms: count(20, 1000, 200, 'Deepest the jitter buffer may grow.'),
+  },
+  { ...strict, description: 'Media: RTP of the calls.' },
+);
+
+const baseUrl = (example: string) =>
+  httpUrl({ description: `Server that speaks OpenAI's API, up to the version: ${example}` });
+const apiKey = () =>
+  optionalText({ secret: true, description: 'Key sent to that server, if any.' });
+
+const Stt = Type.Object(
+  {
+    provider: Type.Optional(
+      oneOf(['embedded', 'openai'], {
+        description: 'Unset: "openai" when base_url is set, else "embedded".',
+      }),
+    ),
+    base_url: baseUrl('https://api.openai.com/v1'),
+    api_key: apiKey(),
+    model: text({ default: 'whisper-1', description: 'Model asked for.' }),
+    timeout_ms: timeoutMs(10_000, 'Longest wait for a transcript.'),
+  },
+  { ...strict, description: 'Speech to text. "embedded" needs no key and no network.' },
+);
+
+const Llm = Type.Object(
+  {
+    provider: Type.Optional(
+      oneOf(['phrasebook', 'openai'], {
+        description: 'Unset: "openai" when base_url is set, else "phrasebook".',
+      }),
+    ),
+    base_url: baseUrl('http://127.0.0.1:11434/v1'),
+    api_key: apiKey(),
+    model: text({ default: 'gpt-4o-mini', description: 'Model asked for.' }),
+    temperature: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 2,
+        description: "Randomness of replies. Unset: the model's own.",
+      }),
+    ),
+    max_tokens: count(1, 32_768, 400, 'Longest reply.'),
+    timeout_ms: timeoutMs(8000, 'Longest wait for the first token, and between two tokens.'),
+  },
+  { ...strict, description: 'Language model. "phrasebook" needs no key and no network.' },
+);
+
+const Tts = Type.Object(
+  {
+    provider: Type.Optional(
+      oneOf(['embedded', 'openai'], {
+        description: 'Unset: "openai" when base_url is set, else "embedded".',
+      }),
+    ),
+    base_url: baseUrl('https://api.openai.com/v1'),
+    api_key: apiKey(),
+    model: text({ default: 'gpt-4o-mini-tts', description: 'Model asked for.' }),
+    voice: text({ default: 'alloy', description: 'Voice of agents that name none.' }),
+    timeout_ms: timeoutMs(8000, 'Longest wait for the first audio, and between two pieces.'),
+  },
+  { ...strict, description: 'Text to speech. "embedded" needs no key and no network.' },
+);
+
+const Limits = Type.Object(
+  {
+    calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
+    calls_per_second: count(1, 10_000, 100, 'New calls per second; more are refused with 503.'),
+    call_seconds_max: count(10, 86_400, 3600, 'Longest call, whatever its agent allows.'),
+    drain_timeout_seconds: count(
+      0,
+      86_400,
+      300,
+      'After SIGTERM, how long live calls may go on before they are hung up.',
+    ),
+  },
+  { ...strict, description: 'Limits of the whole daemon.' },
+);
+
+const Log = Type.Object(
+  {
+    level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      default: 'info',
+      description: 'Least severity that is written.',
+    }),
+    pretty: oneOf(['auto', 'always', 'never'], {
+      default: 'auto',
+      description: '"auto": for people on a terminal, else one JSON object per line.',
+    }),
+  },
+  { ...strict, description: 'The log, on standard output.' },
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    http: Http,
+    sip: Sip,
+    media: Media,
+    stt: Stt,
+    llm: Llm,
+    tts: Tts,
+    limits: Limits,
+    log: Log,
+    data_dir: text({
+      default: './data',
+      description: 'Folder of the database and the admin key.',
+    }),
+    database_url: Type.Optional(
+      Type.String({
+        pattern: '^sqlite:.+$',
+        expected: 'sqlite:path',
+        secret: true,
+        description: 'Database as sqlite:path. Unset: trunkline.sqlite in the data folder.',
+      }),
+    ),
+    admin_key: Type.Optional(
+      Type.String({
+        pattern: '^pk_(live|test)_[A-Za-z0-9_-]{24,200}$',
+        expected: 'pk_live_ and at least 24 letters or digits',
+        secret: true,
+        description: 'Owner key of the first workspace. Unset: made at the first start.',
+      }),
+    ),
+    numbers: Type.Record(Type.String({ maxLength: 128 }), text({ maxLength: 128 }), {
+      maxProperties: 10_000,
+      default: { demo: 'agt_demo' },
+      description: 'Dialed number or name, and the agent that answers it.',
+    }),
+  },
+  strict,
+);
+
+/** What file and environment hold together, defaults filled in. */
+export type RawConfig = Static<typeof ConfigSchema>;

@@ -1,0 +1,52 @@
+import { SECTIONS, SETTINGS, sectionDescription, type Setting } from '../../src/config/settings.ts';
+
+const INTRODUCTION = `# Trunkline's settings. Copy this file to config/trunkline.yaml, or name another by TRUNKLINE_CONFIG.
+#
+# Every setting is here with its default. Those that begin with "#" are unset until you set them.
+# The variable named above a setting overrides it; with _FILE behind its name
+# (TRUNKLINE_ADMIN_KEY_FILE) it names a file that holds the value. Lists are separated by commas.
+# An unknown or malformed setting stops the daemon before it listens.
+`;
+
+const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
+  'http.public_url': 'https://voice.example.org',
+  'sip.external_address': '203.0.113.10',
+  'media.external_address': '203.0.113.10',
+  'stt.provider': 'openai',
+  'stt.base_url': 'https://api.openai.com/v1',
+  'stt.api_key': 'sk-...',
+  'llm.provider': 'openai',
+  'llm.base_url': 'http://127.0.0.1:11434/v1',
+  'llm.api_key': 'sk-...',
+  'llm.temperature': '0.7',
+  'tts.provider': 'openai',
+  'tts.base_url': 'https://api.openai.com/v1',
+  'tts.api_key': 'sk-...',
+  database_url: 'sqlite:/var/lib/trunkline/trunkline.sqlite',
+  admin_key: 'pk_live_0123456789abcdefghijklmnop',
+};
+
+/** The whole text of config/trunkline.example.yaml, made from the schema. */
+export function exampleConfig(): string {
+  const sections = SECTIONS.map((section) => {
+    const settings = SETTINGS.filter((setting) => setting.section === section);
+    const lines = settings.map((setting) => lineOf(setting, '  ')).join('');
+    return `\n# ${sectionDescription(section)}\n${section}:\n${lines}`;
+  });
+  const top = SETTINGS.filter(({ section }) => section === null);
+  return [INTRODUCTION, ...sections, '\n', ...top.map((setting) => lineOf(setting, ''))].join('');
+}
+
+function lineOf({ name, key, env, schema }: Setting, indent: string): string {
+  const variable = env === null ? '' : ` ${env}`;
+  const comment = `${indent}# ${schema.description}${variable}\n`;
+  if (schema.default === undefined) {
+    return `${comment}${indent}#${key}: ${UNSET_EXAMPLES[name] ?? ''}\n`;
+  }
+  if (schema.type === 'object') {
+    const entries = Object.entries(schema.default ?? {});
+    return `${comment}${indent}${key}:\n${entries.map(([from, to]) => `${indent}  ${from}: ${to}\n`).join('')}`;
+  }
+  const value = Array.isArray(schema.default) ? '[]' : String(schema.default);
+  return `${comment}${indent}${key}: ${value}\n`;
+}
