@@ -24,6 +24,8 @@ export const END_REASONS = {
   'media-timeout': 'caller',
   /** Our 200 was never acknowledged (RFC 3261 §13.3.1.4). */
   'ack-timeout': 'caller',
+  /** The remote side vanished: its session timer ran out, or it knows the dialog no more (408, 481). */
+  'caller-lost': 'caller',
   /** No agent has that number or name. SIP 404. */
   'agent-not-found': 'caller',
   /** The agent is switched off. SIP 480. */

@@ -26,6 +26,8 @@ export interface RtpParameters {
   /** Opus only: DTX and in-band FEC wanted by the remote side (RFC 7587 §6.1). */
   readonly opusUseDtx: boolean;
   readonly opusUseFec: boolean;
+  /** Opus only: bits per second the remote side asks us not to exceed (`maxaveragebitrate`). */
+  readonly opusMaxBitrateBps?: number;
   /** Where the remote side asked us to send. */
   readonly remoteAddress: string;
   readonly remotePort: number;

@@ -7,7 +7,10 @@ export interface SipParty {
   readonly displayName: string;
 }
 
-/** How a leg ended. `reason` is null when we ended it and the caller of `hangUp` knows why. */
+/**
+ * How a leg, or a call that never became one, ended. `reason` is null when we ended it: whoever
+ * called `hangUp` or aborted knows why.
+ */
 export interface SipLegEnd {
   readonly reason: EndReason;
   readonly sipStatus: number | null;
@@ -22,7 +25,10 @@ export type OfferReply =
 
 /** What a leg tells its owner. Each is called on the main thread; none may throw. */
 export interface SipLegEvents {
-  /** Exactly once in a leg's life, after which nothing else is called. */
+  /**
+   * Exactly once in a leg's life, after which nothing else is called. After `hangUp` it comes
+   * when the BYE was answered, or after its timeout.
+   */
   onEnded(end: SipLegEnd): void;
   /** The answer to an offer of ours that went out in a 200 (late offer): it came in the ACK. */
   onRemoteAnswer(sdp: string): void;
@@ -36,9 +42,17 @@ export interface SipLegEvents {
 /** An established SIP dialog with a remote party, whichever engine stands behind it. */
 export interface SipLeg {
   readonly sipCallId: string;
-  /** Sends BYE and resolves when it was answered, or after its timeout. Idempotent. */
+  /**
+   * Sends BYE and resolves when it was answered, or after its timeout. Idempotent, never rejects.
+   * A BYE may not overtake the ACK (RFC 3261 §15), so it waits for that where it is still due.
+   */
   hangUp(reason?: { readonly q850: number; readonly text: string }): Promise<void>;
-  /** Sends a digit by INFO, for trunks that want it. */
+  /**
+   * Sends a re-INVITE with an offer and resolves with the answer. Glare (491) is retried as
+   * RFC 3261 §14.1 says; rejects with `SignalingError` when refused or unanswered.
+   */
+  sendOffer(sdp: string): Promise<string>;
+  /** Sends a digit by INFO, for trunks that want it. Rejects with `SignalingError`. */
   sendInfoDigit(digit: string): Promise<void>;
 }
 
@@ -51,11 +65,18 @@ export interface SipInvite {
   readonly dialed: SipParty;
   readonly sourceAddress: string;
   readonly sourcePort: number;
+  /** `udp`, `tcp`, `tls`, `ws` or `wss`. */
   readonly transport: string;
+  /**
+   * Headers worth showing on the call, by lower case name: identities, Diversion, User-Agent and
+   * a few `X-` headers. At most 32 of 512 characters.
+   */
+  readonly headers: Readonly<Record<string, string>>;
   /** null: a late offer, we offer in the 200. */
   readonly offerSdp: string | null;
   /** Name of the trunk the source belongs to, null from loopback. */
   readonly trunk: string | null;
+  /** Sends 180, reliably (RFC 3262) where the caller requires it. */
   ring(): void;
   /**
    * Sends 200 with the description. Resolves once the dialog exists; events may already
@@ -67,6 +88,9 @@ export interface SipInvite {
     status: number,
     options?: { readonly retryAfterSeconds?: number; readonly reasonText?: string },
   ): void;
-  /** Called at most once, when CANCEL (or the loss of the engine) ends a waiting INVITE. */
+  /**
+   * Called at most once, when a waiting INVITE ends without us: CANCEL, the loss of the engine,
+   * or nobody's verdict in time. Not called once `answer` began: then the promise rejects.
+   */
   onCanceled(listener: (end: SipLegEnd) => void): void;
 }
