@@ -1,0 +1,104 @@
+import type { LocalMediaAddress, RtpParameters, SrtpKeys } from '../../model/media.ts';
+import type { AudioCapabilities } from './audio-answer.ts';
+import type { LocalFormat } from './local-audio.ts';
+import { localAudioMedia, OPUS_FMTP, TELEPHONE_EVENTS } from './local-audio.ts';
+import { CODEC_FORMATS } from './payload-format.ts';
+import {
+  agreedDirection,
+  firstCommonFormat,
+  readRemoteAudio,
+  rtpParameters,
+} from './remote-audio.ts';
+import type { SdesCrypto } from './sdes-crypto.ts';
+import { usableCryptos } from './sdes-crypto.ts';
+import { SdpError } from './sdp-error.ts';
+import type { SdpOrigin } from './sdp-origin.ts';
+import { parseSessionDescription } from './session-description.ts';
+
+/** An offer of ours: what goes out, and what is needed to read its answer. */
+export interface AudioOffer {
+  readonly sdp: string;
+  readonly capabilities: AudioCapabilities;
+  readonly cryptos: readonly SdesCrypto[];
+}
+
+/** Payload types of telephone-event in our offers, by clock rate. */
+const EVENT_PAYLOAD_TYPES: ReadonlyMap<number, number> = new Map([
+  [8_000, 101],
+  [48_000, 110],
+]);
+
+const OFFERED_SUITES: readonly SrtpKeys['suite'][] = [
+  'AEAD_AES_128_GCM',
+  'AES_CM_128_HMAC_SHA1_80',
+];
+
+/** Our offer: for an outbound call, a late offer, or a change of one's own in mid-call. */
+export function makeOffer(
+  capabilities: AudioCapabilities,
+  local: LocalMediaAddress,
+  origin: SdpOrigin,
+): AudioOffer {
+  const { codecs, createSrtpKeys } = capabilities;
+  const formats: LocalFormat[] = codecs.map((codec) => ({
+    ...CODEC_FORMATS[codec],
+    fmtp: codec === 'opus' ? OPUS_FMTP : null,
+  }));
+  for (const [clockRateHz, payloadType] of EVENT_PAYLOAD_TYPES) {
+    if (!codecs.some((codec) => (codec === 'opus' ? 48_000 : 8_000) === clockRateHz)) continue;
+    const rtpmap = `telephone-event/${clockRateHz}`;
+    formats.push({ payloadType, rtpmap, fmtp: TELEPHONE_EVENTS });
+  }
+  const cryptos =
+    createSrtpKeys === null
+      ? []
+      : OFFERED_SUITES.map((suite, index) => ({
+          tag: `${index + 1}`,
+          keys: createSrtpKeys(suite),
+        }));
+  const media = localAudioMedia({
+    protocol: createSrtpKeys === null ? 'RTP/AVP' : 'RTP/SAVP',
+    port: local.port,
+    formats,
+    direction: capabilities.direction ?? 'sendrecv',
+    hasRtcpMux: true,
+    cryptos,
+  });
+  return { sdp: origin.write({ address: local.address, media: [media] }), capabilities, cryptos };
+}
+
+/**
+ * Reads the answer to an offer of ours (RFC 3264 §7). Throws `SdpError` when it cannot be read,
+ * refuses the audio, or is not an answer to that offer.
+ */
+export function readAnswer(offer: AudioOffer, answerSdp: string): RtpParameters {
+  const answer = parseSessionDescription(answerSdp);
+  const [media] = answer.media;
+  if (media === undefined || answer.media.length !== 1 || media.kind !== 'audio') {
+    throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has other sections than the offer');
+  }
+  if (media.port === 0) throw new SdpError('SDP_NO_COMMON_CODEC', 'the answer refuses the audio');
+  const isSecure = media.protocol.startsWith('RTP/SAVP');
+  if (isSecure !== offer.cryptos.length > 0 || !media.protocol.startsWith('RTP/')) {
+    throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has another protocol than the offer');
+  }
+  const remote = readRemoteAudio(answer, media);
+  const chosen = firstCommonFormat(remote.formats, offer.capabilities.codecs);
+  if (chosen === null) {
+    throw new SdpError('SDP_NO_COMMON_CODEC', 'the answer has no codec of the offer');
+  }
+  const wanted = offer.capabilities.direction ?? 'sendrecv';
+  const srtp = isSecure ? keysOfAnswer(offer, usableCryptos(media)) : null;
+  return rtpParameters(remote, chosen, agreedDirection(remote.direction, wanted), srtp);
+}
+
+/** The answer picks exactly one crypto line by its tag (RFC 4568 §5.1.3). */
+function keysOfAnswer(offer: AudioOffer, [picked]: readonly SdesCrypto[]): RtpParameters['srtp'] {
+  const local = offer.cryptos.find(
+    ({ tag, keys }) => tag === picked?.tag && keys.suite === picked.keys.suite,
+  );
+  if (picked === undefined || local === undefined) {
+    throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has no crypto line of the offer');
+  }
+  return { local: local.keys, remote: picked.keys };
+}
