@@ -6,6 +6,7 @@ import type { TranscriptTurn } from '../model/turn.ts';
 
 /** Main thread → voice worker. */
 export type ToWorker =
+  | WarmAgent
   | OpenLeg
   | UpdateLeg
   | StartConversation
@@ -14,6 +15,15 @@ export type ToWorker =
   | SendDigits
   | FinishConversation
   | CloseLeg;
+
+/**
+ * Renders the agent's greeting and fixed phrases into the worker's cache, so that the first
+ * caller does not wait for them. Costs nothing when they are there already.
+ */
+export interface WarmAgent {
+  readonly type: 'warm-agent';
+  readonly agent: AgentSnapshot;
+}
 
 /** Reserves a port (and its RTCP port) for one leg; answered by `leg-opened` or `leg-failed`. */
 export interface OpenLeg {
@@ -82,18 +92,20 @@ export type FromWorker =
   | ConversationChanged
   | ConversationEnded
   | LegClosed
+  | WorkerReport
   | WorkerLog;
 
+/** Sent once, when the worker can take legs. */
 export interface WorkerReady {
   readonly type: 'worker-ready';
+  /** What this worker can speak, e.g. without Opus when no codec could be loaded. */
+  readonly codecs: readonly CodecName[];
 }
 
 export interface LegOpened {
   readonly type: 'leg-opened';
   readonly legId: LegId;
   readonly local: LocalMediaAddress;
-  /** What this worker can speak, best first, e.g. without Opus when no codec could be loaded. */
-  readonly codecs: readonly CodecName[];
 }
 
 export interface LegFailed {
@@ -129,6 +141,15 @@ export interface LegClosed {
   readonly type: 'leg-closed';
   readonly legId: LegId;
   readonly report: LegReport;
+}
+
+/** How the worker itself is doing, every few seconds while it has legs. Counters since its start. */
+export interface WorkerReport {
+  readonly type: 'worker-report';
+  readonly legs: number;
+  readonly ticks: number;
+  /** Ticks that began more than 5 ms late. */
+  readonly lateTicks: number;
 }
 
 /** A line for the main thread's logger. */

@@ -1,0 +1,211 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface GatewayOptions {
+  /** Further environment: settings by their names. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Keep using the data of an earlier gateway; else a new folder that `stop` removes. */
+  readonly dataDir?: string;
+  readonly args?: readonly string[];
+}
+
+/** A transcript entry as `GET /v1/calls/{id}` gives it. */
+export interface TurnView {
+  readonly role: 'user' | 'agent';
+  readonly text: string;
+  readonly via: string | null;
+  readonly is_interrupted: boolean;
+  readonly stamps: Readonly<Record<string, number | null>>;
+}
+
+/** A call as `GET /v1/calls/{id}` gives it, as far as tests look. */
+export interface CallView {
+  readonly call_id: string;
+  readonly status: string;
+  readonly end_reason: string | null;
+  readonly blame: string | null;
+  readonly transcript?: readonly TurnView[];
+  readonly [field: string]: unknown;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const root = new URL('../..', import.meta.url).pathname;
+
+/**
+ * A real gateway process with its own data folder and ephemeral ports, read the way an
+ * operator reads it: by its banner, its log and its HTTP API.
+ */
+export class Gateway {
+  readonly dataDir: string;
+  readonly process: ChildProcess;
+  /** Lines of standard output (banner) and standard error (log), in order of arrival. */
+  readonly lines: string[];
+  readonly sipPort: number;
+  readonly httpUrl: string;
+  readonly adminKey: string;
+  readonly #ownsDataDir: boolean;
+
+  private constructor(parts: {
+    dataDir: string;
+    ownsDataDir: boolean;
+    process: ChildProcess;
+    lines: string[];
+    banner: Banner;
+  }) {
+    this.dataDir = parts.dataDir;
+    this.#ownsDataDir = parts.ownsDataDir;
+    this.process = parts.process;
+    this.lines = parts.lines;
+    this.sipPort = parts.banner.sipPort;
+    this.httpUrl = parts.banner.httpUrl;
+    this.adminKey = parts.banner.adminKey;
+  }
+
+  static async start(options: GatewayOptions = {}): Promise<Gateway> {
+    const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'trunkline-test-')));
+    const child = spawn(
+      process.execPath,
+      ['--import', 'ts-blank-space/register', 'src/main.ts', ...(options.args ?? [])],
+      {
+        cwd: root,
+        env: {
+          ...withoutSettings(process.env),
+          TRUNKLINE_CONFIG: '/dev/null',
+          TRUNKLINE_DATA_DIR: dataDir,
+          TRUNKLINE_HTTP_PORT: '0',
+          TRUNKLINE_SIP_PORT: '0',
+          ...options.env,
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    const lines: string[] = [];
+    const banner = await readBanner(child, lines);
+    const ownsDataDir = options.dataDir === undefined;
+    return new Gateway({ dataDir, ownsDataDir, process: child, lines, banner });
+  }
+
+  /** A request with the admin key. */
+  async api(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (!headers.has('authorization')) headers.set('authorization', `Bearer ${this.adminKey}`);
+    return fetch(`${this.httpUrl}${path}`, { ...init, headers });
+  }
+
+  /** One call with its transcript. */
+  async call(id: string): Promise<CallView> {
+    const response = await this.api(`/v1/calls/${id}`);
+    return (await response.json()) as CallView;
+  }
+
+  /** The calls, newest first, without transcripts. */
+  async calls(): Promise<readonly CallView[]> {
+    const response = await this.api('/v1/calls');
+    const body = (await response.json()) as { calls: CallView[] };
+    return body.calls;
+  }
+
+  /** Waits until `count` calls have ended, and gives them whole, oldest first. */
+  async endedCalls(count: number, timeoutMs = 15_000): Promise<readonly CallView[]> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const ended = (await this.calls()).filter((call) => call.end_reason !== null);
+      if (ended.length >= count) {
+        const whole = await Promise.all(ended.map((call) => this.call(call.call_id)));
+        return whole.reverse();
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`${ended.length} of ${count} calls ended\n${this.lines.join('\n')}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Waits for a line of output that matches. */
+  async line(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const found = this.lines.find((line) => pattern.test(line));
+      if (found !== undefined) return found;
+      if (Date.now() > deadline) throw new Error(`no ${pattern} in:\n${this.lines.join('\n')}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** SIGTERM twice: hang up now. Resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const exited = once(this.process, 'exit');
+      this.process.kill('SIGTERM');
+      this.process.kill('SIGTERM');
+      const timer = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
+      await exited;
+      clearTimeout(timer);
+    }
+    await this.removeData();
+    return this.process.exitCode;
+  }
+
+  /** kill -9: no goodbye. The data stays. */
+  async kill(): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const exited = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await exited;
+  }
+
+  async removeData(): Promise<void> {
+    if (this.#ownsDataDir) await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+interface Banner {
+  readonly sipPort: number;
+  readonly httpUrl: string;
+  readonly adminKey: string;
+}
+
+async function readBanner(child: ChildProcess, lines: string[]): Promise<Banner> {
+  const found = new Map<string, string>();
+  const patterns = {
+    sip: /sip:[^@\s]+@[^:\s]+:(\d+)/,
+    http: /(https?:\/\/[^/\s]+)/,
+    key: /(pk_live_\w+)/,
+  };
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail('was not ready in time'), READY_TIMEOUT_MS);
+    const fail = (what: string) => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      reject(new Error(`the gateway ${what}:\n${lines.join('\n')}`));
+    };
+    const onExit = (code: number | null) => fail(`ended with ${code}`);
+    child.once('exit', onExit);
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        lines.push(line);
+        if (stream !== child.stdout || line.startsWith('{')) return;
+        for (const [name, pattern] of Object.entries(patterns)) {
+          const value = pattern.exec(line)?.[1];
+          if (value !== undefined && !found.has(name)) found.set(name, value);
+        }
+        const [sip, http, key] = ['sip', 'http', 'key'].map((name) => found.get(name));
+        if (sip === undefined || http === undefined || key === undefined) return;
+        clearTimeout(timer);
+        child.off('exit', onExit);
+        resolve({ sipPort: Number(sip), httpUrl: http, adminKey: key });
+      });
+    }
+  });
+}
+
+/** The test's own environment without settings that would reach the gateway by accident. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const entries = Object.entries(env).filter(([name]) => !name.startsWith('TRUNKLINE_'));
+  return Object.fromEntries(entries);
+}
