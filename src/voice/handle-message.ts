@@ -1,0 +1,29 @@
+import { assertNever } from '../lib/assert-never.ts';
+import type { Legs } from './legs.ts';
+import type { ToWorker } from './protocol.ts';
+
+/** The only switch over message types in the worker. A new message does not compile until it is here. */
+export function handleMessage(message: ToWorker, legs: Legs): void {
+  switch (message.type) {
+    case 'warm-agent':
+      return legs.warm(message.agent);
+    case 'open-leg':
+      return legs.open(message);
+    case 'update-leg':
+      return legs.update(message);
+    case 'start-conversation':
+      return legs.startConversation(message);
+    case 'inject-digit':
+      return legs.injectDigit(message);
+    case 'say':
+      return legs.say(message);
+    case 'send-digits':
+      return legs.sendDigits(message);
+    case 'finish-conversation':
+      return legs.finish(message);
+    case 'close-leg':
+      return legs.close(message);
+    default:
+      return assertNever(message);
+  }
+}

@@ -1,0 +1,49 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { MediaEngine } from '../media/media-engine.ts';
+import { SpeechEngines } from '../speech/speech-engines.ts';
+import { handleMessage } from './handle-message.ts';
+import { Legs } from './legs.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+import type { VoiceWorkerData } from './worker-thread.ts';
+
+/** How often the worker tells how it is doing. */
+const REPORT_EVERY_MS = 5_000;
+
+/** The thread's entry: media and speech of many legs, and nothing that waits on a disk. */
+async function main(): Promise<void> {
+  const port = parentPort;
+  if (port === null) throw new TypeError('this file is a worker thread');
+  const settings: VoiceWorkerData = workerData;
+  const post = (message: FromWorker): void => port.postMessage(message);
+  const onError = (error: unknown): void =>
+    post({
+      type: 'log',
+      level: 'error',
+      message: 'a voice worker met an error',
+      facts: { err: describe(error) },
+    });
+
+  const [media, speech] = await Promise.all([
+    MediaEngine.start({
+      bindAddress: settings.mediaHost,
+      ...(settings.externalAddress === null ? {} : { announcedAddress: settings.externalAddress }),
+      ports: { first: settings.portMin, last: settings.portMax },
+      rtpTimeoutMs: settings.rtpTimeoutMs,
+      onError,
+    }),
+    SpeechEngines.load(),
+  ]);
+  const legs = new Legs({ media, speech, post, onError });
+  port.on('message', (message: ToWorker) => handleMessage(message, legs));
+  setInterval(() => post(legs.report()), REPORT_EVERY_MS).unref();
+  post({ type: 'worker-ready', codecs: media.codecs });
+}
+
+/** An error as plain facts: it has to survive the way to the main thread. */
+function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const code = 'code' in error ? error.code : undefined;
+  return { type: error.name, message: error.message, stack: error.stack, code };
+}
+
+await main();
