@@ -30,7 +30,11 @@ export interface AgentRepository {
   /** Whichever workspace it belongs to: for a call that was dialed by number or name. */
   findForCall(id: AgentId): Promise<StoredAgent | null>;
   /** Oldest first, at most `limit`. */
-  list(workspaceId: WorkspaceId, limit: number, after?: AgentCursor): Promise<readonly StoredAgent[]>;
+  list(
+    workspaceId: WorkspaceId,
+    limit: number,
+    after?: AgentCursor,
+  ): Promise<readonly StoredAgent[]>;
 }
 
 export interface AgentCursor {
@@ -67,8 +71,10 @@ const UPDATE: WriteStatement = {
   rank: 2,
   // A change is merged when it is written, so two changes of different fields both stand.
   sql: `UPDATE agents SET ${COLUMNS.slice(2, -2)
-    .map((column) => `${column} = CASE WHEN json_type(w.value, '$[2].${column}') IS NULL
-      THEN agents.${column} ELSE w.value ->> '$[2].${column}' END`)
+    .map(
+      (column) => `${column} = CASE WHEN json_type(w.value, '$[2].${column}') IS NULL
+      THEN agents.${column} ELSE w.value ->> '$[2].${column}' END`,
+    )
     .join(', ')}, updated_at_ms = w.value ->> 3
     FROM json_each(?1) AS w
     WHERE agents.id = w.value ->> 0 AND agents.workspace_id = w.value ->> 1

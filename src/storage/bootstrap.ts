@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asWorkspaceId, type WorkspaceId } from '../model/ids.ts';
 import type { NewAgent } from './agent-repository.ts';
-import { newApiKey } from './api-key-repository.ts';
+import { type ApiKey, newApiKey } from './api-key-repository.ts';
 import type { Storage } from './storage.ts';
 
 /** The first workspace. Its type is `demo`: calls are real and cost nothing. */
@@ -47,11 +47,10 @@ async function ensureConfiguredKey(
   adminKey: string,
 ): Promise<Bootstrapped> {
   const { storage, nowMs } = options;
-  const current = await storage.apiKeys.verify(adminKey);
-  if (current === null) await addAdminKey(storage, adminKey, nowMs);
-  for (const { id, label, prefix } of await storage.apiKeys.listActive(DEMO_WORKSPACE_ID)) {
-    const isOther = current === null ? !adminKey.startsWith(prefix) : id !== current.id;
-    if (label === ADMIN_LABEL && isOther) {
+  const { id: currentId } =
+    (await storage.apiKeys.verify(adminKey)) ?? (await addAdminKey(storage, adminKey, nowMs));
+  for (const { id, label } of await storage.apiKeys.listActive(DEMO_WORKSPACE_ID)) {
+    if (label === ADMIN_LABEL && id !== currentId) {
       await storage.apiKeys.revoke(DEMO_WORKSPACE_ID, id, nowMs);
     }
   }
@@ -67,7 +66,8 @@ async function ensureKeyFile({ storage, dataDir, nowMs }: BootstrapOptions): Pro
   }
   const keys = await storage.apiKeys.listActive(DEMO_WORKSPACE_ID);
   // Whoever took the file away has the key.
-  if (keys.some(({ label }) => label === ADMIN_LABEL)) return { adminKey: null, adminKeyFile: null };
+  if (keys.some(({ label }) => label === ADMIN_LABEL))
+    return { adminKey: null, adminKeyFile: null };
   const made = newApiKey('live');
   // The file first: a key that only the database knows would be lost.
   writeFileSync(adminKeyFile, `${made}\n`, { mode: 0o600, flag: 'wx' });
@@ -75,9 +75,9 @@ async function ensureKeyFile({ storage, dataDir, nowMs }: BootstrapOptions): Pro
   return { adminKey: made, adminKeyFile };
 }
 
-async function addAdminKey(storage: Storage, key: string, nowMs: number): Promise<void> {
+function addAdminKey(storage: Storage, key: string, nowMs: number): Promise<ApiKey> {
   const owner = { workspaceId: DEMO_WORKSPACE_ID, label: ADMIN_LABEL, scopes: ['*'] } as const;
-  await storage.apiKeys.create(key, owner, nowMs);
+  return storage.apiKeys.create(key, owner, nowMs);
 }
 
 function readKey(file: string): string | null {

@@ -9,7 +9,7 @@ import { type CallRepository, createCallRepository } from './call-repository.ts'
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
 import { migrate } from './migrations.ts';
-import type { StorageErrorCode } from './storage-error.ts';
+import { storageError, type StorageErrorCode } from './storage-error.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
 
@@ -59,7 +59,7 @@ const RENEWALS_PER_LEASE = 3;
 /** Opens, migrates, takes a lease and ends the calls of dead processes. Throws `StorageError`. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { file, nowMs = Date.now, busyTimeoutMs = BUSY_TIMEOUT_MS, leaseMs = LEASE_MS } = options;
-  if (!existsSync(dirname(file))) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   const opened: Closable[] = [];
   try {
     const writer = await Connection.open(file, { busyTimeoutMs });
@@ -100,6 +100,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   } catch (error) {
     await closeAll(opened);
     throw error;
+  }
+}
+
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw storageError('STORAGE_UNWRITABLE', error);
   }
 }
 
@@ -167,7 +176,9 @@ function keepLease(lease: InstanceLease, leaseMs: number, options: StorageOption
     async stop() {
       clearInterval(timer);
       await work;
-      await lease.stop().catch((error: unknown) => log.warn({ err: error }, 'lease not given back'));
+      await lease
+        .stop()
+        .catch((error: unknown) => log.warn({ err: error }, 'lease not given back'));
     },
   };
 }

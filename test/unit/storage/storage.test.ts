@@ -115,7 +115,10 @@ describe('storage of calls', () => {
     assert.deepEqual(seen, ids.toReversed());
     const some = { agentId, startedFromMs: 1001, startedBeforeMs: 1003 };
     assert.equal((await calls.list(DEMO_WORKSPACE_ID, some, 100)).length, 10);
-    assert.equal((await calls.list(DEMO_WORKSPACE_ID, { agentId, status: 'completed' }, 9)).length, 0);
+    assert.equal(
+      (await calls.list(DEMO_WORKSPACE_ID, { agentId, status: 'completed' }, 9)).length,
+      0,
+    );
     assert.equal((await calls.list(DEMO_WORKSPACE_ID, { direction: 'outbound' }, 9)).length, 0);
   });
 
@@ -228,13 +231,22 @@ describe('a database that cannot be used', () => {
   it('says so when it is no database', async () => {
     const folder = await temporaryFolder();
     const file = join(folder.path, 'x.sqlite');
-    await writeFile(file, 'this is a text and not a database, and long enough to be one '.repeat(40));
+    await writeFile(
+      file,
+      'this is a text and not a database, and long enough to be one '.repeat(40),
+    );
     await assert.rejects(openStorage({ file, log: silentLogger() }), { code: 'STORAGE_CORRUPT' });
     await folder.remove();
   });
 
   it('says so when its folder cannot be written', async () => {
-    await assert.rejects(openStorage({ file: '/proc/nowhere/x.sqlite', log: silentLogger() }), Error);
+    const folder = await temporaryFolder();
+    await writeFile(join(folder.path, 'file'), '');
+    const file = join(folder.path, 'file', 'deeper', 'x.sqlite');
+    await assert.rejects(openStorage({ file, log: silentLogger() }), {
+      code: 'STORAGE_UNWRITABLE',
+    });
+    await folder.remove();
   });
 
   it('says so when a later version made it', async () => {
