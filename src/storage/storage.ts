@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import knex, { type Knex } from 'knex';
+import { randomId } from '../lib/random-id.ts';
+import type { Logger } from '../observability/logger.ts';
+import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
+import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
+import { type CallRepository, createCallRepository } from './call-repository.ts';
+import { Connection, pragmas } from './connection.ts';
+import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
+import { migrate } from './migrations.ts';
+import { storageError, type StorageErrorCode } from './storage-error.ts';
+import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
+import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
+
+export interface StorageOptions {
+  /** Path of the sqlite file; its folder is made. */
+  readonly file: string;
+  readonly log: Logger;
+  readonly nowMs?: () => number;
+  readonly busyTimeoutMs?: number;
+  /** After so long without a sign of life a process's calls are taken to be dead. */
+  readonly leaseMs?: number;
+  /** Told of calls that a dead process left, each exactly once over all processes. */
+  onOrphanedCalls?(calls: readonly OrphanedCall[]): void;
+}
+
+export interface StorageHealth {
+  /** Why the last write failed, null when it stood. */
+  readonly lastFailure: StorageErrorCode | null;
+  readonly waitingWrites: number;
+  readonly counters: Readonly<WriteQueueCounters>;
+}
+
+/**
+ * The database. Writes go through one queue and connection (`WriteQueue`); reads have
+ * connections of their own, so none waits behind a disk.
+ */
+export interface Storage {
+  readonly workspaces: WorkspaceRepository;
+  readonly agents: AgentRepository;
+  readonly calls: CallRepository;
+  readonly apiKeys: ApiKeyRepository;
+  /** For rooms that add writes of their own beside a call's (billing). */
+  readonly writes: WriteQueue;
+  readonly instanceId: string;
+  health(): StorageHealth;
+  /** Looks for calls of dead processes now; it happens by itself too. */
+  closeOrphans(): Promise<readonly OrphanedCall[]>;
+  /** Commits what waits. Idempotent. */
+  close(): Promise<void>;
+}
+
+const BUSY_TIMEOUT_MS = 5000;
+const LEASE_MS = 15_000;
+/** A lease survives two renewals that failed. */
+const RENEWALS_PER_LEASE = 3;
+
+/** Opens, migrates, takes a lease and ends the calls of dead processes. Throws `StorageError`. */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { file, nowMs = Date.now, busyTimeoutMs = BUSY_TIMEOUT_MS, leaseMs = LEASE_MS } = options;
+  makeFolder(dirname(file));
+  const opened: Closable[] = [];
+  try {
+    const writer = await Connection.open(file, { busyTimeoutMs });
+    opened.push(writer);
+    await migrate(writer);
+    const reader = await Connection.open(file, { busyTimeoutMs });
+    opened.push(reader);
+    const db = openKnex(file, busyTimeoutMs);
+    opened.push({ close: () => db.destroy() });
+
+    const writes = new WriteQueue({ connection: writer });
+    const instanceId = randomId('ins');
+    // Not the writer's connection: there it would be part of whichever transaction is open.
+    const lease = createInstanceLease({ instanceId, writes, connection: reader, nowMs, leaseMs });
+    await lease.start();
+    const keeper = keepLease(lease, leaseMs, options);
+    await keeper.closeOrphans();
+
+    return {
+      workspaces: createWorkspaceRepository(writes, reader),
+      agents: createAgentRepository({ writes, reader, db }),
+      calls: createCallRepository({ writes, reader, db, instanceId }),
+      apiKeys: createApiKeyRepository(writes, reader),
+      writes,
+      instanceId,
+      closeOrphans: () => keeper.closeOrphans(),
+      health: () => ({
+        lastFailure: writes.lastFailure?.code ?? null,
+        waitingWrites: writes.waitingWrites,
+        counters: writes.counters,
+      }),
+      close: once(async () => {
+        await keeper.stop();
+        await writes.close();
+        await closeAll(opened);
+      }),
+    };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw storageError('STORAGE_UNWRITABLE', error);
+  }
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+async function closeAll(opened: readonly Closable[]): Promise<void> {
+  for (const one of opened.toReversed()) await one.close();
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null;
+  return () => (done ??= work());
+}
+
+/** One reading connection for the statements that are built from filters. */
+function openKnex(file: string, busyTimeoutMs: number): Knex {
+  return knex({
+    client: 'sqlite3',
+    connection: { filename: file },
+    useNullAsDefault: true,
+    acquireConnectionTimeout: 10_000,
+    pool: {
+      min: 0,
+      max: 1,
+      afterCreate: (connection: RawConnection, done: (error: Error | null) => void) => {
+        connection.exec(pragmas({ busyTimeoutMs }).join(';'), done);
+      },
+    },
+  });
+}
+
+interface RawConnection {
+  exec(sql: string, done: (error: Error | null) => void): void;
+}
+
+/** Renews the lease and looks for orphans, one after the other, until stopped. */
+function keepLease(lease: InstanceLease, leaseMs: number, options: StorageOptions) {
+  const { log } = options;
+  let work: Promise<unknown> = Promise.resolve();
+
+  const closeOrphans = async () => {
+    const closed = await lease.closeOrphans();
+    if (closed.length > 0) {
+      log.warn({ calls: closed.length }, 'closed calls that a dead process left live');
+      options.onOrphanedCalls?.(closed);
+    }
+    return closed;
+  };
+  const renew = async () => {
+    try {
+      await lease.renew();
+      await closeOrphans();
+    } catch (error) {
+      log.error({ err: error }, 'the lease could not be renewed');
+    }
+  };
+  const timer = setInterval(() => {
+    work = work.then(renew);
+  }, leaseMs / RENEWALS_PER_LEASE);
+
+  return {
+    closeOrphans,
+    async stop() {
+      clearInterval(timer);
+      await work;
+      await lease
+        .stop()
+        .catch((error: unknown) => log.warn({ err: error }, 'lease not given back'));
+    },
+  };
+}
