@@ -12,7 +12,7 @@ export interface SipParty {
  * called `hangUp` or aborted knows why.
  */
 export interface SipLegEnd {
-  readonly reason: EndReason;
+  readonly reason: EndReason | null;
   readonly sipStatus: number | null;
   /** Text of a Reason header (RFC 3326), if one came. */
   readonly detail: string | null;
