@@ -1,7 +1,9 @@
 import { assertNever } from '../lib/assert-never.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import { createPhrasebookBrain } from './phrasebook/phrasebook-brain.ts';
+import { createOpenAiBrain } from './providers/openai-brain.ts';
 import type { Brain } from './reply.ts';
+import { agentTools } from './tools.ts';
 
 export { ConversationHistory } from './history.ts';
 export { keypadDigits, keypadMessage, type Message, type ToolCall } from './message.ts';
@@ -27,7 +29,7 @@ export function createBrain(
     case 'phrasebook':
       return createPhrasebookBrain(agent, variables, now);
     case 'openai':
-      throw new TypeError('the openai brain comes with the next change');
+      return createOpenAiBrain(agent.llm, agentTools(agent));
     default:
       return assertNever(agent.llm);
   }
