@@ -5,6 +5,7 @@ import { createOpenAiBrain } from './providers/openai-brain.ts';
 import type { Brain } from './reply.ts';
 import { agentTools } from './tools.ts';
 
+export { ClauseSplitter, clausesOf } from './clauses.ts';
 export { ConversationHistory } from './history.ts';
 export { keypadDigits, keypadMessage, type Message, type ToolCall } from './message.ts';
 export { phrasebookGrammar } from './phrasebook/grammar.ts';
