@@ -1,9 +1,10 @@
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallDoor, CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
-import { type CallId, asCallId } from '../model/ids.ts';
+import { asCallId, type CallId } from '../model/ids.ts';
+import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
-import { newId } from '../lib/new-id.ts';
+import { randomId } from '../lib/random-id.ts';
 import type { Admission } from './admission.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import type { CallEnding } from './journal.ts';
@@ -18,7 +19,7 @@ export interface AgentDirectory {
 /** Looks on from outside: metrics, logs, live views. None may throw. */
 export interface CallObserver {
   onStarted?(call: CallRecord): void;
-  onEnded?(call: CallRecord, ending: CallEnding, turns: number): void;
+  onEnded?(call: CallRecord, ending: CallEnding, turns: readonly TranscriptTurn[]): void;
 }
 
 export interface CallServiceOptions extends CallParts {
@@ -104,7 +105,7 @@ export class CallService {
       onActivity: (call, activity) => observer.onActivity?.(call, activity),
       onEnded: (call, ending) => {
         release();
-        observer.onEnded?.(call.record, ending, call.turnCount);
+        observer.onEnded?.(call.record, ending, call.turns);
         void call.ended.then(() => this.#calls.delete(call.record.id));
       },
     };
@@ -113,7 +114,7 @@ export class CallService {
   #newRecord(invite: SipInvite, agent: AgentSnapshot): CallRecord {
     const door: CallDoor = invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk';
     return {
-      id: asCallId(newId('call')),
+      id: asCallId(randomId('call')),
       workspaceId: agent.workspaceId,
       agentId: agent.id,
       direction: 'inbound',
@@ -149,7 +150,7 @@ export class CallService {
     }
     const record = this.#newRecord(invite, agent);
     observer.onStarted?.(record);
-    observer.onEnded?.(record, ending, 0);
+    observer.onEnded?.(record, ending, []);
     journal
       .started(record)
       .then(() => journal.ended(record.id, ending))

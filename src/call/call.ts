@@ -37,6 +37,9 @@ export interface CallListener {
   onEnded(call: Call, ending: CallEnding): void;
 }
 
+/** Turns whose times the call-ended line knows; every turn is in the journal. */
+const TURNS_KEPT_MAX = 2_000;
+
 /** How long a goodbye may take when the owner ends a call politely. */
 const FINISH_WITHIN_MS = 5_000;
 
@@ -65,7 +68,7 @@ export class Call {
   #voice: VoiceLeg | null = null;
   #leg: SipLeg | null = null;
   #isConversing = false;
-  #turnCount = 0;
+  readonly #turns: TranscriptTurn[] = [];
 
   constructor(record: CallRecord, agent: AgentSnapshot, parts: CallParts, listener: CallListener) {
     this.agent = agent;
@@ -87,13 +90,14 @@ export class Call {
     return this.#state;
   }
 
-  get turnCount(): number {
-    return this.#turnCount;
+  /** What was said so far, oldest first; a very long call keeps its beginning only. */
+  get turns(): readonly TranscriptTurn[] {
+    return this.#turns;
   }
 
   /** Takes the INVITE through to a conversation. Never rejects: failures end the call. */
   async accept(invite: SipInvite): Promise<void> {
-    invite.onCanceled((end) => this.#endNow(end.reason, end));
+    invite.onCanceled((end) => this.#onLegEnded(end));
     void this.#write('started', this.#parts.journal.started(this.#record));
     try {
       await this.#answer(invite);
@@ -172,7 +176,7 @@ export class Call {
 
   #sipEvents(): SipLegEvents {
     return {
-      onEnded: (end) => this.#endNow(end.reason, end),
+      onEnded: (end) => this.#onLegEnded(end),
       onRemoteAnswer: (sdp) => this.#onRemoteAnswer(sdp),
       onRemoteOffer: async (sdp) => this.#onRemoteOffer(sdp),
       makeOffer: () => this.#negotiation.offer(),
@@ -222,9 +226,14 @@ export class Call {
   }
 
   #onTurn(turn: TranscriptTurn): void {
-    this.#turnCount += 1;
+    if (this.#turns.length < TURNS_KEPT_MAX) this.#turns.push(turn);
     void this.#write('turn', this.#parts.journal.turn(this.#record.id, turn));
     this.#listener.onTurn(this, turn);
+  }
+
+  #onLegEnded(end: SipLegEnd): void {
+    // No reason means that we ended it ourselves, and then ours stands already.
+    this.#endNow(end.reason ?? 'internal-error', end);
   }
 
   /** The first caller decides the reason. */

@@ -96,6 +96,7 @@ export class Legs {
 
   report(): WorkerReport {
     const { lateness, load } = this.#options.media;
-    return { type: 'worker-report', legs: this.#legs.size, lateness, load };
+    const ticks = lateness.total;
+    return { type: 'worker-report', legs: this.#legs.size, load, ticks, lateTicks: lateness.above(5) };
   }
 }

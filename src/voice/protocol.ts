@@ -143,12 +143,14 @@ export interface LegClosed {
   readonly report: LegReport;
 }
 
-/** How the worker itself is doing, every few seconds while it has legs. Counters since its start. */
+/** How the worker itself is doing, every few seconds. Counters since its start. */
 export interface WorkerReport {
   readonly type: 'worker-report';
   readonly legs: number;
+  /** Part of the worker's time that its ticks take, 0..1. */
+  readonly load: number;
   readonly ticks: number;
-  /** Ticks that began more than 5 ms late. */
+  /** Ticks that ran more than 5 ms late. */
   readonly lateTicks: number;
 }
 

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MediaEngine } from '../media/media-engine.ts';
+import { sliceOfPortRange } from '../media/port-pool.ts';
 import { SpeechEngines } from '../speech/speech-engines.ts';
 import { handleMessage } from './handle-message.ts';
 import { Legs } from './legs.ts';
@@ -14,6 +15,7 @@ async function main(): Promise<void> {
   const port = parentPort;
   if (port === null) throw new TypeError('this file is a worker thread');
   const settings: VoiceWorkerData = workerData;
+  const { first, last } = settings.ports;
   const post = (message: FromWorker): void => port.postMessage(message);
   const onError = (error: unknown): void =>
     post({
@@ -27,7 +29,7 @@ async function main(): Promise<void> {
     MediaEngine.start({
       bindAddress: settings.mediaHost,
       ...(settings.externalAddress === null ? {} : { announcedAddress: settings.externalAddress }),
-      ports: { first: settings.portMin, last: settings.portMax },
+      ports: sliceOfPortRange({ min: first, max: last }, settings.index, settings.workers),
       rtpTimeoutMs: settings.rtpTimeoutMs,
       onError,
     }),

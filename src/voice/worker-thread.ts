@@ -10,9 +10,11 @@ export interface VoiceWorkerData {
   readonly mediaHost: string;
   /** Address announced in session descriptions, null: `mediaHost`. */
   readonly externalAddress: string | null;
-  /** This worker's own slice of the port range, both ends included. */
-  readonly portMin: number;
-  readonly portMax: number;
+  /** The daemon's whole port range, both ends included; each worker takes its own slice. */
+  readonly ports: { readonly first: number; readonly last: number };
+  /** Which worker this is, of how many. */
+  readonly index: number;
+  readonly workers: number;
   /** Silence on the wire that ends a call, unless it is on hold. */
   readonly rtpTimeoutMs: number;
 }

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
+import type { Config } from './config.ts';
+import type { Part } from './lifecycle.ts';
+import type { Logger } from './observability/logger.ts';
+import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
+import type { SipInvite } from './signaling/sip-leg.ts';
+import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
+
+export interface SipPartOptions {
+  readonly config: Config['sip'];
+  readonly log: Logger;
+  readonly onInvite: (invite: SipInvite) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * SIP: the embedded engine or a drachtio-server, and our connection to it. An embedded engine
+ * that is lost is started again; a drachtio-server is connected to again when it is back.
+ */
+export class SipPart implements Part {
+  readonly name = 'sip';
+  readonly #options: SipPartOptions;
+  #engine: RunningSipEngine | null = null;
+  #signaling: SipSignaling | null = null;
+  #contacts: readonly string[] = [];
+  #port: number;
+  #isStopping = false;
+
+  constructor(options: SipPartOptions) {
+    this.#options = options;
+    this.#port = options.config.port;
+  }
+
+  /** Where SIP is answered, as `host:port`. */
+  get address(): string {
+    const [first] = this.#engine?.listening ?? [];
+    if (first !== undefined) return `${first.address}:${first.port}`;
+    return this.#contacts[0]?.replace(/^[a-z]+\//, '') ?? '';
+  }
+
+  /** The embedded engine; null with drachtio-server. */
+  get engine(): RunningSipEngine | null {
+    return this.#engine;
+  }
+
+  get signaling(): SipSignaling {
+    if (this.#signaling === null) throw new TypeError('SIP is not started');
+    return this.#signaling;
+  }
+
+  get isConnected(): boolean {
+    return this.#signaling?.isConnected ?? false;
+  }
+
+  async start(): Promise<void> {
+    await this.#open();
+    await withTimeout(this.signaling.whenConnected(), CONNECT_TIMEOUT_MS);
+  }
+
+  drain(): void {
+    this.#signaling?.drain();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#signaling?.close();
+    await this.#engine?.close();
+  }
+
+  async #open(): Promise<void> {
+    const { config, log, onInvite } = this.#options;
+    const address = config.engine === 'embedded' ? await this.#startEngine() : outside(config.engine);
+    this.#signaling = connectSipEngine({
+      ...address,
+      onInvite,
+      onConnected: (contacts) => {
+        this.#contacts = contacts;
+      },
+      onLost: () => {
+        if (this.#engine !== null && !this.#isStopping) void this.#restartEngine();
+      },
+      log,
+    });
+  }
+
+  async #startEngine() {
+    const { config } = this.#options;
+    const secret = randomBytes(24).toString('base64url');
+    this.#engine = await startSipEngine({
+      host: config.host,
+      // After a restart the port that phones know, also when it was chosen by the system.
+      port: this.#port,
+      secret,
+      ...(config.externalAddress === undefined ? {} : { externalAddress: config.externalAddress }),
+      allowSource: allowedSources(config.allowedSources),
+      limits: { transactionsMax: config.transactionsMax },
+      guard: { packetsPerSecond: config.packetsPerSecondPerSource },
+    });
+    this.#port = this.#engine.listening[0]?.port ?? this.#port;
+    return { ...this.#engine.admin, secret };
+  }
+
+  /** Its calls have been told already, by the connection that was lost. */
+  async #restartEngine(): Promise<void> {
+    const { log } = this.#options;
+    log.error({}, 'the SIP engine was lost; starting another');
+    const [signaling, engine] = [this.#signaling, this.#engine];
+    try {
+      await signaling?.close();
+      await engine?.close();
+      await this.#open();
+    } catch (error) {
+      log.fatal({ err: error }, 'the SIP engine could not be started again');
+    }
+  }
+}
+
+/** `drachtio://:secret@host:port`; the setting was judged already. */
+function outside(engine: string) {
+  const url = new URL(engine);
+  const port = url.port === '' ? 9022 : Number(url.port);
+  return { host: url.hostname, port, secret: decodeURIComponent(url.password) };
+}
+
+/** Addresses and networks as a test. IPv4 in IPv6 form counts as IPv4. */
+function allowedSources(sources: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const source of sources) {
+    const [address = '', prefix] = source.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+async function withTimeout(promise: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error('the SIP engine did not take our connection in time');
+    timer = setTimeout(() => reject(error), timeoutMs);
+  });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
