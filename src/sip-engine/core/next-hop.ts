@@ -1,0 +1,65 @@
+import { isIP } from 'node:net';
+import { bareHost, parseSipUri } from '../message/uri.ts';
+import type { Flow, HostPort, Protocol } from '../transport/transport.ts';
+import type { EngineContext } from './context.ts';
+
+/** RFC 3263 §4: names to addresses, best first. Rejects when there is none. */
+export interface Resolver {
+  resolve(host: string, port: number | undefined, protocol: Protocol): Promise<readonly HostPort[]>;
+}
+
+export interface NextHop {
+  readonly protocol: Protocol;
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+const PROTOCOLS: Readonly<Record<string, Protocol>> = {
+  udp: 'udp',
+  tcp: 'tcp',
+  tls: 'tls',
+  ws: 'ws',
+  wss: 'wss',
+};
+
+/** Undefined when the URI cannot be routed to. `maddr` is honored (RFC 3261 §19.1.1). */
+export function nextHopOf(uriText: string): NextHop | undefined {
+  const uri = parseSipUri(uriText);
+  if (uri === undefined) return undefined;
+  const named = uri.params.get('transport')?.toLowerCase();
+  const protocol = named === undefined ? (uri.scheme === 'sips' ? 'tls' : 'udp') : PROTOCOLS[named];
+  if (protocol === undefined) return undefined;
+  return { protocol, host: bareHost(uri.params.get('maddr') ?? uri.host), port: uri.port };
+}
+
+export function defaultPort(protocol: Protocol): number {
+  return protocol === 'tls' || protocol === 'wss' ? 5061 : 5060;
+}
+
+/** An IP literal gives its one place at once; a name has to be resolved. */
+export function literalPlace(hop: NextHop): HostPort | undefined {
+  if (isIP(hop.host) === 0) return undefined;
+  return { address: hop.host, port: hop.port ?? defaultPort(hop.protocol) };
+}
+
+/** Calls back with the places of a next hop: at once for a literal, later for a name, [] for none. */
+export function withPlaces(
+  context: EngineContext,
+  hop: NextHop,
+  use: (places: readonly HostPort[]) => void,
+): void {
+  const literal = literalPlace(hop);
+  if (literal !== undefined) {
+    use([literal]);
+    return;
+  }
+  context.resolver.resolve(hop.host, hop.port, hop.protocol).then(use, () => use([]));
+}
+
+/** The flow to an IP-literal URI, or undefined when it is a name or has no transport. */
+export function flowToLiteral(context: EngineContext, uriText: string): Flow | undefined {
+  const hop = nextHopOf(uriText);
+  const place = hop === undefined ? undefined : literalPlace(hop);
+  if (hop === undefined || place === undefined) return undefined;
+  return context.outbound.flowTo(hop.protocol, place);
+}

@@ -1,0 +1,258 @@
+import { performance } from 'node:perf_hooks';
+import { type Counters } from './core/counters.ts';
+import { DEFAULT_LIMITS, type EngineLimits } from './core/context.ts';
+import { EngineCore } from './core/engine-core.ts';
+import { AdminServer } from './drachtio/admin-server.ts';
+import { type GuardLimits, DEFAULT_GUARD_LIMITS, SourceGuard } from './guard/source-guard.ts';
+import { answerStreamFault } from './transport/stream-fault.ts';
+import { DEFAULT_TIMERS, type SipTimers } from './transaction/timers.ts';
+import { TimerWheel } from './transaction/timer-wheel.ts';
+import { advertiser } from './transport/advertise.ts';
+import { createResolver } from './transport/resolver.ts';
+import { openTcpTransport } from './transport/tcp-transport.ts';
+import type {
+  Flow,
+  HostPort,
+  Outbound,
+  Protocol,
+  Transport,
+  TransportEvents,
+} from './transport/transport.ts';
+import { openUdpTransport } from './transport/udp-transport.ts';
+
+export interface SipEngineOptions {
+  /** Address to bind; `0.0.0.0` for all. */
+  readonly host: string;
+  /** UDP and TCP port; 0 takes a free one, the same for both. */
+  readonly port: number;
+  /** What applications authenticate with. */
+  readonly secret: string;
+  /** Address to put into Via and Contact, when this machine stands behind a NAT. */
+  readonly externalAddress?: string;
+  /** Sources beside loopback that are answered at all. Default: none. */
+  readonly allowSource?: (address: string) => boolean;
+  /** Destinations whose requests above 1300 octets go by TCP. Default: none. */
+  readonly prefersTcp?: (address: string) => boolean;
+  readonly limits?: Partial<EngineLimits>;
+  readonly guard?: Partial<GuardLimits>;
+  /** For tests that cannot wait 32 s. */
+  readonly timers?: Partial<SipTimers>;
+}
+
+export interface ListeningOn {
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Present sizes and totals since the start. */
+export interface SipEngineStats extends Readonly<Counters> {
+  readonly dialogs: number;
+  readonly serverTransactions: number;
+  readonly clientTransactions: number;
+  readonly finishedTransactions: number;
+  readonly timers: number;
+  readonly isOverloaded: boolean;
+}
+
+export interface RunningSipEngine {
+  /** Where drachtio-srf connects to. */
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly listening: readonly ListeningOn[];
+  stats(): SipEngineStats;
+  /** Replaces the list of allowed sources while running. */
+  setAllowSource(allow: (address: string) => boolean): void;
+  /** Closes applications, then transports. Calls that are up get a BYE. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Starts the embedded engine. Rejects with `SipEngineError` SIP_LISTEN_FAILED. */
+export async function startSipEngine(options: SipEngineOptions): Promise<RunningSipEngine> {
+  const engine = new Engine(options);
+  await engine.start();
+  return engine;
+}
+
+const BIND_ATTEMPTS_MAX = 20;
+
+class Engine implements RunningSipEngine, TransportEvents, Outbound {
+  readonly #options: SipEngineOptions;
+  readonly #wheel: TimerWheel;
+  readonly #guard: SourceGuard;
+  readonly #core: EngineCore;
+  #transports: Transport[] = [];
+  #adminServer: AdminServer | undefined;
+  #admin = { host: '127.0.0.1', port: 0 };
+  #sleep: NodeJS.Timeout | undefined;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SipEngineOptions) {
+    this.#options = options;
+    this.#wheel = new TimerWheel(performance.now());
+    this.#guard = new SourceGuard({
+      limits: { ...DEFAULT_GUARD_LIMITS, ...options.guard },
+      allow: options.allowSource ?? (() => false),
+    });
+    this.#core = new EngineCore({
+      wheel: this.#wheel,
+      timers: { ...DEFAULT_TIMERS, ...options.timers },
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      outbound: this,
+      resolver: createResolver(),
+      epochMs: Date.now() - performance.now(),
+      prefersTcp: options.prefersTcp ?? (() => false),
+    });
+    this.#wheel.onSchedule = (delayMs) => this.#wakeIn(delayMs);
+  }
+
+  get admin(): { readonly host: string; readonly port: number } {
+    return this.#admin;
+  }
+
+  get listening(): readonly ListeningOn[] {
+    return this.#transports.map(({ protocol, bound }) => ({ protocol, ...bound }));
+  }
+
+  async start(): Promise<void> {
+    try {
+      this.#transports = await this.#openTransports(BIND_ATTEMPTS_MAX);
+      this.#adminServer = await this.#openAdmin();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#admin = { host: '127.0.0.1', port: this.#adminServer.address.port };
+  }
+
+  stats(): SipEngineStats {
+    const { context } = this.#core;
+    return {
+      ...context.counters,
+      droppedUnknownSource: this.#guard.droppedUnknown,
+      droppedRateLimited: this.#guard.droppedRate,
+      dialogs: context.dialogs.size,
+      serverTransactions: context.servers.size,
+      clientTransactions: context.clients.size,
+      finishedTransactions: context.servers.finishedSize,
+      timers: this.#wheel.size,
+      isOverloaded: this.#core.isOverloaded,
+    };
+  }
+
+  setAllowSource(allow: (address: string) => boolean): void {
+    this.#guard.allow = allow;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    await this.#adminServer?.close();
+    // The BYEs and refusals of the last applications are still on their way out.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await Promise.all(this.#transports.map((transport) => transport.close()));
+    clearTimeout(this.#sleep);
+    this.#wheel.onSchedule = undefined;
+  }
+
+  isSourceAllowed(address: string): boolean {
+    return this.#guard.admit(address, performance.now());
+  }
+
+  onPacket(packet: Buffer, flow: Flow): void {
+    this.#advance();
+    this.#core.receive(packet, flow);
+  }
+
+  onStreamFault(packet: Buffer, flow: Flow): void {
+    answerStreamFault(packet, flow);
+  }
+
+  onFlowClosed(flow: Flow): void {
+    if (this.#closing !== undefined) return;
+    this.#advance();
+    this.#core.flowClosed(flow);
+  }
+
+  flowTo(protocol: Protocol, remote: HostPort): Flow | undefined {
+    return this.#transports.find((transport) => transport.protocol === protocol)?.flowTo(remote);
+  }
+
+  isSelf(protocol: Protocol, { address, port }: HostPort): boolean {
+    return this.#transports.some(
+      ({ bound, protocol: own }) =>
+        own === protocol && bound.port === port && bound.address === address,
+    );
+  }
+
+  /** UDP and TCP share one port; a free one may be free for UDP only, so try again. */
+  async #openTransports(attemptsLeft: number): Promise<Transport[]> {
+    const { host, port, externalAddress } = this.#options;
+    const advertise = advertiser(externalAddress);
+    const common = { host, advertise, events: this };
+    const udp = await openUdpTransport({ ...common, port });
+    try {
+      const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
+      const tcp = await openTcpTransport({
+        ...common,
+        port: udp.bound.port,
+        connectionsMax,
+        connectionsPerSourceMax,
+        idleMs: connectionIdleMs,
+      });
+      return [udp, tcp];
+    } catch (error) {
+      await udp.close();
+      if (port !== 0 || attemptsLeft <= 1) throw error;
+      return this.#openTransports(attemptsLeft - 1);
+    }
+  }
+
+  #openAdmin(): Promise<AdminServer> {
+    const core = this.#core;
+    return AdminServer.listen({
+      secret: this.#options.secret,
+      hostPorts: () =>
+        this.listening
+          .map(({ protocol, address, port }) => `${protocol}/${address}:${port}`)
+          .join(','),
+      events: {
+        routes: core.context.routes,
+        onAuthenticated: (app) => core.appConnected(app),
+        onSipFrame: (app, frame) => {
+          this.#advance();
+          core.sipFrame(app, frame);
+        },
+        onGone: (app) => {
+          this.#advance();
+          core.appGone(app);
+        },
+      },
+    });
+  }
+
+  #advance(): void {
+    this.#core.advance(performance.now());
+  }
+
+  /** One sleep at a time, never longer than the next timer needs. */
+  #wakeIn(delayMs: number): void {
+    const atMs = performance.now() + delayMs;
+    if (atMs >= this.#wakeAtMs) return;
+    clearTimeout(this.#sleep);
+    this.#wakeAtMs = atMs;
+    this.#sleep = setTimeout(() => this.#wake(), delayMs);
+  }
+
+  #wake(): void {
+    const nowMs = performance.now();
+    this.#core.isOverloaded = this.#guard.isLate(nowMs - this.#wakeAtMs, nowMs);
+    this.#wakeAtMs = Number.POSITIVE_INFINITY;
+    this.#advance();
+    const nextMs = this.#wheel.msToNext();
+    if (nextMs !== undefined) this.#wakeIn(nextMs);
+  }
+}

@@ -1,0 +1,51 @@
+/** Transports of RFC 3261 §18 and RFC 7118. The last three have their place but no implementation yet. */
+export type Protocol = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
+
+export interface HostPort {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * Where a message came from, and the way back: one UDP remote, or one connection.
+ * The engine compares flows by identity only for connections.
+ */
+export interface Flow {
+  readonly protocol: Protocol;
+  /** True for everything but UDP: no retransmissions. */
+  readonly isReliable: boolean;
+  /** What Via and Contact say: address and port under which this side can be reached. */
+  readonly local: HostPort;
+  readonly remote: HostPort;
+  /** False once a connection is gone. */
+  readonly isOpen: boolean;
+  send(packet: Buffer): void;
+}
+
+/** What a transport tells the engine. */
+export interface TransportEvents {
+  onPacket(packet: Buffer, flow: Flow): void;
+  /** A stream that cannot be read on: answer what can be answered, then it is closed. */
+  onStreamFault(packet: Buffer, flow: Flow): void;
+  /** A connection failed or was closed. Never called for UDP. */
+  onFlowClosed(flow: Flow): void;
+  /** Judged before a datagram is parsed or a connection accepted. */
+  isSourceAllowed(address: string): boolean;
+}
+
+/** One listener. WebSocket and TLS become further implementations. */
+export interface Transport {
+  readonly protocol: Protocol;
+  /** As bound. */
+  readonly bound: HostPort;
+  /** An open connection to that place, or a new one; for UDP just the way there. */
+  flowTo(remote: HostPort): Flow;
+  close(): Promise<void>;
+}
+
+/** What the engine needs of all transports together. */
+export interface Outbound {
+  flowTo(protocol: Protocol, remote: HostPort): Flow | undefined;
+  /** True when that is one of our own listeners. */
+  isSelf(protocol: Protocol, remote: HostPort): boolean;
+}
