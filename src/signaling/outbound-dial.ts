@@ -1,0 +1,255 @@
+import type { SrfDialog, SrfRequest, SrfResponse } from './drachtio.ts';
+import type { EngineConnection } from './engine-connection.ts';
+import { EstablishedLeg } from './established-leg.ts';
+import { ENGINE_LOST_END, endOfRefusal } from './leg-end.ts';
+import { SignalingError } from './signaling-error.ts';
+import { formatParty } from './sip-address.ts';
+import { isHeaderSafe, offerBody } from './sip-headers.ts';
+import type { SipLeg, SipLegEnd, SipLegEvents } from './sip-leg.ts';
+import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
+import { OUTGOING_SDP_BYTES_MAX } from './sip-settings.ts';
+
+export interface DialRequest {
+  /** Whom to call: `sip:user@host[:port][;transport=…]`. */
+  readonly uri: string;
+  /** Without a host the engine puts its own address. */
+  readonly from: { readonly user: string; readonly host?: string; readonly displayName?: string };
+  readonly offerSdp: string;
+  /** At most 32; none of those that a dialog is made of. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Next hop, when it is not the URI's own host. */
+  readonly proxy?: string;
+  /** How long it may ring. */
+  readonly timeoutMs: number;
+  /** Aborting cancels the call; the result is then an end without a reason. */
+  readonly signal: AbortSignal;
+}
+
+/** What happens before the answer. Early media comes with the description of the far side. */
+export type DialProgress =
+  | { readonly type: 'ringing'; readonly sipStatus: number }
+  | { readonly type: 'early-media'; readonly sipStatus: number; readonly sdp: string };
+
+/** Everything the owner of an outbound leg is told, before and after the answer. */
+export interface DialEvents extends SipLegEvents {
+  onProgress(progress: DialProgress): void;
+}
+
+export type DialResult =
+  | { readonly type: 'answered'; readonly leg: SipLeg; readonly answerSdp: string }
+  | ({ readonly type: 'ended' } & SipLegEnd);
+
+export const DIAL_HEADERS_MAX = 32;
+
+const RESERVED = new Set(
+  'via from to call-id cseq contact content-length content-type max-forwards route record-route'.split(
+    ' ',
+  ),
+);
+
+/** Throws `SignalingError` for what cannot be sent as it is. */
+export function checkDialRequest({ uri, headers = {}, offerSdp, proxy }: DialRequest): void {
+  const isUri = (text: string) => /^(sips?:[^\s<>"]{1,256}|tel:\+?[0-9*#.()-]{1,64})$/i.test(text);
+  const names = Object.keys(headers);
+  const areHeaders =
+    names.length <= DIAL_HEADERS_MAX &&
+    names.every((name) => /^[A-Za-z0-9-]{1,64}$/.test(name) && !RESERVED.has(name.toLowerCase())) &&
+    Object.values(headers).every((value) => value.length <= 1_024 && isHeaderSafe(value));
+  if (!isUri(uri) || (proxy !== undefined && !isUri(proxy)) || !areHeaders) {
+    throw new SignalingError('HEADER_MALFORMED', 'an address or header cannot be sent');
+  }
+  if (Buffer.byteLength(offerSdp) > OUTGOING_SDP_BYTES_MAX) {
+    throw new SignalingError('SDP_TOO_LARGE', 'the offer is too large to be sent');
+  }
+}
+
+/**
+ * One outbound INVITE.
+ *
+ *   calling ──1xx──▶ calling ──2xx──▶ settled (a leg lives)
+ *      │                └──3xx-6xx──▶ settled
+ *      └──abort, no answer in time──▶ canceling ──487, any refusal, or timeout──▶ settled
+ *                                         └──2xx: it was too late; ACK, BYE──▶ settled
+ */
+export class OutboundDial {
+  readonly #connection: EngineConnection;
+  readonly #request: DialRequest;
+  readonly #events: DialEvents;
+  readonly #timeouts: SignalingTimeouts;
+  readonly #log: SignalingLog;
+  #state: 'calling' | 'canceling' | 'settled' = 'calling';
+  #invite: SrfRequest | null = null;
+  #cancelEnd: SipLegEnd | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #untrack: (() => void) | null = null;
+  #resolve: (result: DialResult) => void = () => {};
+  readonly #onAbort = () => {
+    this.#cancel({ reason: null, sipStatus: 487, detail: null });
+  };
+
+  constructor(
+    connection: EngineConnection,
+    request: DialRequest,
+    events: DialEvents,
+    timeouts: SignalingTimeouts,
+    log: SignalingLog,
+  ) {
+    this.#connection = connection;
+    this.#request = request;
+    this.#events = events;
+    this.#timeouts = timeouts;
+    this.#log = log;
+  }
+
+  /** Call once. Never rejects. */
+  run(): Promise<DialResult> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#untrack = this.#connection.track(() => {
+        this.#settle({ type: 'ended', ...ENGINE_LOST_END });
+      });
+      if (this.#untrack === null) {
+        this.#settle({ type: 'ended', reason: 'at-capacity', sipStatus: null, detail: null });
+        return;
+      }
+      const { signal, timeoutMs } = this.#request;
+      if (signal.aborted) {
+        this.#settle({ type: 'ended', reason: null, sipStatus: null, detail: null });
+        return;
+      }
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+      this.#timer = setTimeout(() => {
+        this.#cancel({ reason: 'no-answer', sipStatus: 487, detail: null });
+      }, timeoutMs);
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const { uri, from, headers = {}, offerSdp, proxy } = this.#request;
+    const options = {
+      localSdp: offerSdp,
+      headers: { ...headers, From: formatParty(from), 'Content-Type': 'application/sdp' },
+      ...(proxy === undefined ? {} : { proxy }),
+    };
+    const progress = {
+      cbRequest: (_error: unknown, invite?: SrfRequest) => {
+        this.#invite = invite ?? null;
+        // Aborted before the engine had even echoed the INVITE.
+        if (this.#state === 'canceling') this.#sendCancel();
+      },
+      cbProvisional: (res: SrfResponse) => {
+        this.#onProvisional(res);
+      },
+    };
+    try {
+      this.#connection.srf.createUAC(uri, options, progress, (error, dialog) => {
+        if (dialog !== undefined) this.#onAnswered(dialog);
+        else this.#onRefused(error);
+      });
+    } catch (error) {
+      // srf asserts that it has a connection; when it has none, the loss is about to be told.
+      this.#onRefused(error);
+    }
+  }
+
+  #onProvisional(res: SrfResponse): void {
+    if (this.#state !== 'calling' || res.status <= 100) return;
+    const body = offerBody(res);
+    const sipStatus = res.status;
+    try {
+      if (body.type === 'sdp') {
+        this.#events.onProgress({ type: 'early-media', sipStatus, sdp: body.sdp });
+      } else if (sipStatus === 180) {
+        this.#events.onProgress({ type: 'ringing', sipStatus });
+      }
+    } catch (error) {
+      this.#log.error({ err: error }, 'the owner of an outbound call threw');
+      this.#cancel({ reason: 'internal-error', sipStatus: 487, detail: null });
+    }
+  }
+
+  #onAnswered(dialog: SrfDialog): void {
+    const answerSdp = dialog.remote.sdp ?? '';
+    const end = this.#state === 'calling' ? null : this.#cancelEnd;
+    if (this.#state !== 'calling') {
+      // The 200 crossed our CANCEL. srf has acknowledged it; now it is hung up.
+      dialog.destroy({ headers: {} }, () => {});
+      this.#settle({ type: 'ended', ...(end ?? ENGINE_LOST_END) });
+      return;
+    }
+    const leg = new EstablishedLeg({
+      connection: this.#connection,
+      dialog,
+      events: this.#events,
+      timeouts: this.#timeouts,
+      log: this.#log,
+      isAckDue: false,
+      answerDueCseq: null,
+    });
+    this.#settle({ type: 'answered', leg, answerSdp });
+  }
+
+  #onRefused(error: unknown): void {
+    if (this.#cancelEnd !== null) {
+      this.#settle({ type: 'ended', ...this.#cancelEnd });
+      return;
+    }
+    const { status, reason } = refusalOf(error);
+    if (status === null) this.#log.warn({}, 'the engine did not send an INVITE');
+    this.#settle({ type: 'ended', ...endOfRefusal(status ?? 503, reason) });
+  }
+
+  #cancel(end: SipLegEnd): void {
+    if (this.#state !== 'calling') return;
+    this.#state = 'canceling';
+    this.#cancelEnd = end;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#settle({ type: 'ended', ...end });
+    }, this.#timeouts.cancelMs);
+    this.#sendCancel();
+  }
+
+  #sendCancel(): void {
+    try {
+      this.#invite?.cancel({}, () => {});
+    } catch (error) {
+      this.#log.warn({ err: error }, 'CANCEL could not be sent');
+    }
+  }
+
+  #settle(result: DialResult): void {
+    if (this.#state === 'settled') return;
+    this.#state = 'settled';
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#request.signal.removeEventListener('abort', this.#onAbort);
+    this.#untrack?.();
+    this.#resolve(result);
+  }
+}
+
+/** A refusal is a SipError with the response; anything else never left the engine. */
+function refusalOf(error: unknown): {
+  readonly status: number | null;
+  readonly reason: string | undefined;
+} {
+  if (typeof error !== 'object' || error === null || !('status' in error)) {
+    return { status: null, reason: undefined };
+  }
+  const status = typeof error.status === 'number' ? error.status : null;
+  return { status, reason: reasonHeaderOf(error) };
+}
+
+function reasonHeaderOf(error: object): string | undefined {
+  if (!('res' in error) || typeof error.res !== 'object' || error.res === null) return undefined;
+  if (!('msg' in error.res) || typeof error.res.msg !== 'object' || error.res.msg === null) {
+    return undefined;
+  }
+  const { msg } = error.res;
+  if (!('headers' in msg) || typeof msg.headers !== 'object' || msg.headers === null) {
+    return undefined;
+  }
+  const entry = Object.entries(msg.headers).find(([name]) => name.toLowerCase() === 'reason');
+  return typeof entry?.[1] === 'string' ? entry[1] : undefined;
+}

@@ -1,0 +1,218 @@
+import { backOffMs, STABLE_AFTER_MS } from './back-off.ts';
+import type { SrfClient, SrfRequest, SrfResponse } from './drachtio.ts';
+import type { EngineAddress } from './engine-connection.ts';
+import { EngineConnection } from './engine-connection.ts';
+import { InboundInvite } from './inbound-invite.ts';
+import { ENGINE_LOST_END } from './leg-end.ts';
+import type { DialEvents, DialRequest, DialResult } from './outbound-dial.ts';
+import { checkDialRequest, OutboundDial } from './outbound-dial.ts';
+import { answerPlainRequest, respond, ROUTED_METHODS } from './plain-requests.ts';
+import { SignalingError } from './signaling-error.ts';
+import { offerBody, unsupportedExtensions } from './sip-headers.ts';
+import type { SipInvite } from './sip-leg.ts';
+import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
+import { ACCEPT, SIGNALING_TIMEOUTS } from './sip-settings.ts';
+
+export interface SipEngineOptions extends EngineAddress {
+  /** Every new call. It may not throw; when it does, the INVITE is refused with 500. */
+  readonly onInvite: (invite: SipInvite) => void;
+  /** Each time a connection stands; `contacts` are where the engine listens. */
+  readonly onConnected?: (contacts: readonly string[]) => void;
+  /** Each time one is lost, after all its calls were told. */
+  readonly onLost?: (why: string) => void;
+  /** Name of the trunk a source belongs to, null for none. */
+  readonly trunkOf?: (sourceAddress: string) => string | null;
+  readonly timeouts?: Partial<SignalingTimeouts>;
+  readonly log: SignalingLog;
+}
+
+/** SIP as the rest of the daemon sees it, whichever engine stands behind it. */
+export interface SipSignaling {
+  readonly isConnected: boolean;
+  /** INVITEs and legs alive now. */
+  readonly callCount: number;
+  /** Resolves when connected, at once or by one of the next attempts; rejects after `close`. */
+  whenConnected(): Promise<void>;
+  /**
+   * Calls someone. Resolves with a leg or a typed end; rejects with `SignalingError` only for a
+   * request that cannot be sent as it is.
+   */
+  dial(request: DialRequest, events: DialEvents): Promise<DialResult>;
+  /** From now on OPTIONS is answered with 503. INVITEs still come: their owner refuses them. */
+  drain(): void;
+  /** Lets go of the engine. What is still alive ends with `sip-engine-lost`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Connects to the engine and stays connected, with growing waits, until `close`. */
+export function connectSipEngine(options: SipEngineOptions): SipSignaling {
+  return new SipEngineClient(options);
+}
+
+class SipEngineClient implements SipSignaling {
+  readonly #options: SipEngineOptions;
+  readonly #timeouts: SignalingTimeouts;
+  #connection: EngineConnection;
+  #isConnected = false;
+  #isDraining = false;
+  #isClosed = false;
+  #failures = 0;
+  #readyAtMs = 0;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #waiting: { resolve: () => void; reject: (error: SignalingError) => void }[] = [];
+  #onClosed: (() => void) | null = null;
+
+  constructor(options: SipEngineOptions) {
+    this.#options = options;
+    this.#timeouts = { ...SIGNALING_TIMEOUTS, ...options.timeouts };
+    this.#connection = this.#open();
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  get callCount(): number {
+    return this.#connection.callCount;
+  }
+
+  whenConnected(): Promise<void> {
+    if (this.#isConnected) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) reject(new SignalingError('ENGINE_LOST', 'signaling is closed'));
+      else this.#waiting.push({ resolve, reject });
+    });
+  }
+
+  async dial(request: DialRequest, events: DialEvents): Promise<DialResult> {
+    checkDialRequest(request);
+    if (!this.#isConnected) return { type: 'ended', ...ENGINE_LOST_END };
+    const { log } = this.#options;
+    return new OutboundDial(this.#connection, request, events, this.#timeouts, log).run();
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  close(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    this.#isClosed = true;
+    for (const { reject } of this.#waiting.splice(0)) {
+      reject(new SignalingError('ENGINE_LOST', 'signaling is closed'));
+    }
+    if (this.#retryTimer !== null) {
+      clearTimeout(this.#retryTimer);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#onClosed = resolve;
+      this.#connection.closeSoon('signaling is closed');
+    });
+  }
+
+  #open(): EngineConnection {
+    const connection: EngineConnection = new EngineConnection(
+      this.#options,
+      (srf) => {
+        this.#register(srf);
+      },
+      this.#timeouts,
+      {
+        onReady: (contacts) => {
+          this.#onReady(contacts);
+        },
+        onLost: (why) => {
+          this.#onLost(why);
+        },
+      },
+    );
+    return connection;
+  }
+
+  #onReady(contacts: readonly string[]): void {
+    this.#isConnected = true;
+    this.#readyAtMs = performance.now();
+    this.#options.log.info({ contacts }, 'connected to the SIP engine');
+    this.#options.onConnected?.(contacts);
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  #onLost(why: string): void {
+    const wasStable = this.#isConnected && performance.now() - this.#readyAtMs > STABLE_AFTER_MS;
+    const wasConnected = this.#isConnected;
+    this.#isConnected = false;
+    this.#failures = wasStable ? 1 : this.#failures + 1;
+    if (wasConnected) this.#options.onLost?.(why);
+    if (this.#isClosed) {
+      this.#onClosed?.();
+      return;
+    }
+    const waitMs = backOffMs(this.#failures, Math.random());
+    this.#options.log.warn({ why, waitMs }, 'no connection to the SIP engine');
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = null;
+      this.#connection = this.#open();
+    }, waitMs);
+  }
+
+  /** All handlers stand before the connection does: srf registers late ones many times over. */
+  #register(srf: SrfClient): void {
+    for (const method of ROUTED_METHODS) {
+      srf.use(method, (req, res) => {
+        if (req.method === 'INVITE') this.#onInvite(req, res);
+        else answerPlainRequest(req, res, this.#isDraining);
+      });
+    }
+    // Without this srf answers 404 and, since the socket is ours, hangs up on the engine.
+    srf.use((req, res) => {
+      answerPlainRequest(req, res, this.#isDraining);
+    });
+  }
+
+  #onInvite(req: SrfRequest, res: SrfResponse): void {
+    const refusal = refusalAtOnce(req);
+    if (refusal !== null) {
+      respond(res, refusal.status, { headers: refusal.headers });
+      return;
+    }
+    const body = offerBody(req);
+    const { log, trunkOf, onInvite } = this.#options;
+    const invite = new InboundInvite({
+      connection: this.#connection,
+      req,
+      res,
+      offerSdp: body.type === 'sdp' ? body.sdp : null,
+      trunk: trunkOf?.(req.source_address) ?? null,
+      timeouts: this.#timeouts,
+      log,
+    });
+    if (!invite.isTracked) {
+      invite.refuse(503, { retryAfterSeconds: 10 });
+      return;
+    }
+    try {
+      onInvite(invite);
+    } catch (error) {
+      log.error({ err: error }, 'the taker of INVITEs threw');
+      invite.refuse(500);
+    }
+  }
+}
+
+/** What no agent could take, and so nobody is asked about. */
+function refusalAtOnce(
+  req: SrfRequest,
+): { readonly status: number; readonly headers: Record<string, string> } | null {
+  if (/;\s*tag\s*=/i.test((req.get('to') ?? '').replace(/<[^>]*>/, ''))) {
+    return { status: 481, headers: {} };
+  }
+  const extensions = unsupportedExtensions(req);
+  if (extensions.length > 0) {
+    return { status: 420, headers: { Unsupported: extensions.join(', ').slice(0, 256) } };
+  }
+  // srf would send the 200 and then fail to make a dialog of it.
+  if (!req.has('contact')) return { status: 400, headers: {} };
+  if (offerBody(req).type === 'unsupported') return { status: 415, headers: { Accept: ACCEPT } };
+  return null;
+}
