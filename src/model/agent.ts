@@ -1,30 +1,45 @@
 import type { AgentId, WorkspaceId } from './ids.ts';
 import type { LlmSettings, SttSettings, TtsSettings } from './provider.ts';
 
+/** What kind of answer a reply asks for: shapes endpointing of the next utterance. */
+export type AnswerKind = 'yes-no' | 'digits' | 'open';
+
 /** A phrasebook entry: what may be said, and what the agent answers. */
 export interface PhrasebookEntry {
-  /** Stable within its phrasebook, for logs and for `goto`. */
+  /** Stable within its phrasebook, for logs and for `next`; an id of a built-in replaces it. */
   readonly id: string;
   /**
    * What the caller may say. Lower case words; `[please]` optional, `(a|b)` alternatives,
-   * `{name:digits}` a slot (digits, number, word lists by `{size:small|large}`).
+   * `<yes>` and `<no>` any way of saying so, and slots: `{pin:digits 4}`, `{code:digits 3-6}`,
+   * `{score:number 1-5}`, `{size:small|extra large}`. Bounds of digits count digits.
    */
   readonly says: readonly string[];
   /** Keypad digits that mean the same. */
   readonly digits?: string;
-  /** One is chosen in turn; may hold `{{variable}}` and slot names as variables. */
+  /**
+   * One is chosen in turn among those whose variables are known; may hold `{{variable}}`,
+   * and the slots heard so far in the call as variables.
+   */
   readonly replies: readonly string[];
   /** What the agent does after the reply. */
   readonly then?: 'hang-up' | 'repeat' | 'none';
-  /** Asked at the end of the reply: shapes endpointing of the next answer. */
-  readonly expects?: 'yes-no' | 'digits' | 'open';
+  /** Asked at the end of the reply. */
+  readonly expects?: AnswerKind;
+  /** Ids of entries tried before all others on the answer to this reply. */
+  readonly next?: readonly string[];
+  /** Matched only when the reply just given names it in `next`. */
+  readonly isFollowUp?: boolean;
+  /** A few words that end the sentence "I can help with …"; without it the entry is not offered. */
+  readonly topic?: string;
 }
 
 /** The embedded brain: patterns and replies, in English, needing no provider. */
 export interface Phrasebook {
   readonly entries: readonly PhrasebookEntry[];
-  /** Said when nothing matched; in turn. */
+  /** Said when nothing matched; in turn. `{{topics}}` names what can be asked for. */
   readonly fallbacks: readonly string[];
+  /** Id of the entry whose `expects` and `next` hold for the answer to the greeting. */
+  readonly opening?: string;
 }
 
 /** An OpenAI-style function the language model may call. */
