@@ -28,7 +28,9 @@ export interface HearingOptions {
  * - `write`, `pause` and `abandon` return at once and never throw; a failure shows at `finalize`.
  * - `finalize` resolves once with `isFinal`; with empty text when nothing was written,
  *   understood, or when the hearing was closed. It rejects with one `SpeechError`; the provider
- *   does not retry.
+ *   does not retry. Called again before the next `write`, it tries the same utterance again
+ *   where the provider kept its audio, else it gives empty text.
+ * - The next utterance may begin while the last one is still being finalized.
  * - An abandoned utterance gives no transcript any more.
  *
  * `test/support/speech-to-text-contract.ts` checks these lines against every provider.

@@ -25,7 +25,8 @@ export class RecognizerEngine {
   readonly #listeners = new Map<number, Listener>();
   /** Grammars that the thread knows, oldest use first. */
   readonly #prepared = new Map<string, Promise<void>>();
-  readonly #preparing = new Map<number, { resolve: () => void; reject: (err: Error) => void }>();
+  /** What waits for an answer without words: grammars and `settled`. */
+  readonly #awaited = new Map<number, { resolve: () => void; reject: (err: Error) => void }>();
   #nextId = 1;
 
   constructor() {
@@ -47,7 +48,7 @@ export class RecognizerEngine {
     const id = this.#nextId;
     this.#nextId += 1;
     const prepared = new Promise<void>((resolve, reject) => {
-      this.#preparing.set(id, { resolve, reject });
+      this.#awaited.set(id, { resolve, reject });
       this.#thread.post({ type: 'prepare', id, key, grammar });
     });
     this.#prepared.set(key, prepared);
@@ -75,6 +76,16 @@ export class RecognizerEngine {
     }
   }
 
+  /** Resolves when all audio given so far was heard, and the words were told. */
+  settled(): Promise<void> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#awaited.set(id, { resolve, reject });
+      this.#thread.post({ type: 'sync', id });
+    });
+  }
+
   close(): Promise<void> {
     this.#lost(new SpeechError('SPEECH_ENGINE_FAILED', 'the engine was closed'));
     return this.#thread.close();
@@ -91,8 +102,9 @@ export class RecognizerEngine {
     const listener = this.#listeners.get(message.id);
     switch (message.type) {
       case 'prepared':
-        this.#preparing.get(message.id)?.resolve();
-        this.#preparing.delete(message.id);
+      case 'synced':
+        this.#awaited.get(message.id)?.resolve();
+        this.#awaited.delete(message.id);
         return;
       case 'interim':
         return listener?.onInterim(
@@ -116,8 +128,8 @@ export class RecognizerEngine {
   }
 
   #fail(id: number, error: SpeechError): void {
-    this.#preparing.get(id)?.reject(error);
-    this.#preparing.delete(id);
+    this.#awaited.get(id)?.reject(error);
+    this.#awaited.delete(id);
     const listener = this.#listeners.get(id);
     this.#listeners.delete(id);
     listener?.onFailed(error);
@@ -125,7 +137,7 @@ export class RecognizerEngine {
 
   #lost(error: SpeechError): void {
     this.#prepared.clear();
-    for (const id of [...this.#preparing.keys(), ...this.#listeners.keys()]) this.#fail(id, error);
+    for (const id of [...this.#awaited.keys(), ...this.#listeners.keys()]) this.#fail(id, error);
   }
 }
 
@@ -156,7 +168,8 @@ class EmbeddedHearing implements Hearing {
   /** Number of the utterance being heard, null between two. */
   #utterance: number | null = null;
   #failure: SpeechError | null = null;
-  #settle: ((result: Transcript | SpeechError) => void) | null = null;
+  /** Finalized utterances that wait for their text: a slow one may overlap the next. */
+  readonly #settles = new Map<number, (result: Transcript | SpeechError) => void>();
   #isClosed = false;
 
   constructor(
@@ -204,11 +217,11 @@ class EmbeddedHearing implements Hearing {
     this.#send();
     this.#utterance = null;
     return new Promise((resolve, reject) => {
-      this.#settle = (result) => {
-        this.#settle = null;
+      this.#settles.set(id, (result) => {
+        this.#settles.delete(id);
         if (result instanceof SpeechError) reject(result);
         else resolve(result);
-      };
+      });
       this.#engine.post({ type: 'finish', id });
     });
   }
@@ -224,7 +237,7 @@ class EmbeddedHearing implements Hearing {
     if (this.#isClosed) return;
     this.abandon();
     this.#isClosed = true;
-    this.#settle?.(NO_TRANSCRIPT);
+    for (const settle of this.#settles.values()) settle(NO_TRANSCRIPT);
   }
 
   #begin(): void {
@@ -238,16 +251,18 @@ class EmbeddedHearing implements Hearing {
         // After a pause nothing new is expected.
         this.#options.onInterim(isPeek ? { ...transcript, stability: 0.9 } : transcript);
       },
-      onFinal: (transcript) => this.#settle?.(transcript),
-      onFailed: (error) => this.#failed(error),
+      onFinal: (transcript) => this.#settles.get(id)?.(transcript),
+      onFailed: (error) => this.#failed(id, error),
     });
     this.#utterance = id;
   }
 
-  #failed(error: SpeechError): void {
+  #failed(id: number, error: SpeechError): void {
+    const settle = this.#settles.get(id);
+    if (settle !== undefined) return settle(error);
+    if (this.#utterance !== id) return;
     this.#utterance = null;
-    if (this.#settle !== null) this.#settle(error);
-    else this.#failure = error;
+    this.#failure = error;
   }
 
   #send(): void {

@@ -1,6 +1,7 @@
 import type { AudioFrame } from '../../model/audio.ts';
 import type { SynthesisOptions, TextToSpeech } from '../provider.ts';
 import { SpeechError } from '../speech-error.ts';
+import { endingWith } from './ending-with.ts';
 import { EngineThread } from './embedded/engine-thread.ts';
 import type { FromSynthesizer, ToSynthesizer } from './embedded/thread-protocol.ts';
 
@@ -51,6 +52,11 @@ export class SynthesizerEngine {
     });
   }
 
+  /** Texts that wait, or are being spoken. */
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   close(): Promise<void> {
     this.#lost(new SpeechError('SPEECH_ENGINE_FAILED', 'the engine was closed'));
     return this.#thread.close();
@@ -86,29 +92,4 @@ export function createEmbeddedTextToSpeech(engine: SynthesizerEngine): TextToSpe
       await engine.speak('Hello.', '', signal).catch(() => null);
     },
   };
-}
-
-/** The same pieces, but it ends at once when `signal` aborts, even while a piece is awaited. */
-export async function* endingWith<Piece>(
-  pieces: AsyncIterable<Piece>,
-  signal: AbortSignal,
-): AsyncGenerator<Piece> {
-  const iterator = pieces[Symbol.asyncIterator]();
-  let stop: () => void = () => undefined;
-  const stopped = new Promise<null>((resolve) => {
-    stop = () => resolve(null);
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    for (;;) {
-      const step = await Promise.race([iterator.next(), stopped]);
-      if (step === null || step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    signal.removeEventListener('abort', stop);
-    // Not awaited: a generator that hangs in its own await would hang us too.
-    void iterator.return?.().catch(() => undefined);
-  }
 }

@@ -28,7 +28,10 @@ export type BargeInDecision = 'hold' | 'commit' | 'resume';
  * once per frame while the agent is held.
  */
 export function decideBargeIn({ voicedMs, silenceMs, text }: Interjection): BargeInDecision {
-  const said = text.toLowerCase().replace(/[^\p{L}\p{N}' -]+/gu, ' ').trim();
+  const said = text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}' -]+/gu, ' ')
+    .trim();
   if (STOP_WORDS.test(said)) return 'commit';
   const words = said.split(/\s+/).filter(Boolean);
   const isBackchannel = words.length > 0 && words.every((word) => BACKCHANNELS.has(word));

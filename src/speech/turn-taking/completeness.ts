@@ -26,17 +26,22 @@ const DIGIT_WORDS = new Set(
   'oh zero one two three four five six seven eight nine double triple'.split(' '),
 );
 /** Sentences that end with a leading-on word all the same. */
-const WHOLE_ENDINGS = /\b(?:i do|i am|i have|i did|i can|i will|i would|you are|they are|come in|log in|go on|hold on|yes i was)$/;
+const WHOLE_ENDINGS =
+  /\b(?:i do|i am|i have|i did|i can|i will|i would|you are|they are|come in|log in|go on|hold on|yes i was)$/;
 const CLOSED_WORDS_MAX = 3;
 
 export function completenessOf({ text, isKnown, expects }: Said): Completeness {
   const trimmed = text.trim().toLowerCase();
-  const words = trimmed.replace(/[^\p{L}\p{N}' ]+/gu, ' ').split(/\s+/).filter(Boolean);
+  const words = trimmed
+    .replace(/[^\p{L}\p{N}' ]+/gu, ' ')
+    .split(/\s+/)
+    .filter(Boolean);
   const last = words.at(-1);
   if (last === undefined) return 'nothing';
   const bare = words.join(' ');
   const isQuestion = trimmed.endsWith('?');
-  if (trimmed.endsWith('...') || trimmed.endsWith('…') || HESITATION.test(bare)) return 'unfinished';
+  if (trimmed.endsWith('...') || trimmed.endsWith('…') || HESITATION.test(bare))
+    return 'unfinished';
   // Somebody who reads out digits pauses between groups, whatever the grammar makes of it.
   if (expects === 'digits' && isDigit(last)) return isKnown ? 'open' : 'unfinished';
   if (isKnown) return 'complete';

@@ -7,7 +7,18 @@ export interface SpokenGrammar {
 }
 
 /** Small noises of agreement and calls to stop, which barge-in must tell apart. */
-const ASIDES = ['yeah', 'yes', 'okay', 'right', 'mhm', 'uh-huh', 'wait', 'stop', 'hold on', 'hello'];
+const ASIDES = [
+  'yeah',
+  'yes',
+  'okay',
+  'right',
+  'mhm',
+  'uh-huh',
+  'wait',
+  'stop',
+  'hold on',
+  'hello',
+];
 
 /** Begins the name of each word that stands for one phone of unknown speech. */
 const PHONE_PREFIX = 'zz';

@@ -193,7 +193,8 @@ export class Recognizer {
     if (grammar === undefined) throw new SpeechError('SPEECH_GRAMMAR_INVALID', 'grammar forgotten');
     const fresh = grammar.entries.filter(([word]) => !pooled.words.has(word));
     for (const [word] of fresh) pooled.words.add(word);
-    if (fresh.length > 0) pooled.decoder.add_words(...fresh.map(([a, b]): [string, string] => [a, b]));
+    if (fresh.length > 0)
+      pooled.decoder.add_words(...fresh.map(([a, b]): [string, string] => [a, b]));
     pooled.decoder.set_grammar(grammar.jsgf);
     pooled.grammarKey = key;
   }

@@ -2,8 +2,15 @@ import type { SpokenGrammar } from './grammar.ts';
 
 /** Voice worker → recognizer thread. */
 export type ToRecognizer =
-  | { readonly type: 'prepare'; readonly id: number; readonly key: string; readonly grammar: SpokenGrammar }
+  | {
+      readonly type: 'prepare';
+      readonly id: number;
+      readonly key: string;
+      readonly grammar: SpokenGrammar;
+    }
   | { readonly type: 'forget'; readonly key: string }
+  /** Answered once everything before it was done. */
+  | { readonly type: 'sync'; readonly id: number }
   | { readonly type: 'begin'; readonly id: number; readonly key: string }
   /** 8 kHz, transferred. */
   | { readonly type: 'write'; readonly id: number; readonly samples: Int16Array }
@@ -13,7 +20,7 @@ export type ToRecognizer =
   | { readonly type: 'drop'; readonly id: number };
 
 export type FromRecognizer =
-  | { readonly type: 'prepared'; readonly id: number }
+  | { readonly type: 'prepared' | 'synced'; readonly id: number }
   | {
       readonly type: 'interim';
       readonly id: number;
