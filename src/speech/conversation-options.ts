@@ -1,0 +1,37 @@
+import type { Brain, ToolCall } from '../dialogue/brain.ts';
+import type { AgentSnapshot } from '../model/agent.ts';
+import type { AudioSink, AudioSource } from '../model/audio.ts';
+import type { EndReason } from '../model/end-reason.ts';
+import type { TurnId } from '../model/ids.ts';
+import type { TranscriptTurn } from '../model/turn.ts';
+import type { Clock } from './clock.ts';
+import type { SpeechEngines } from './speech-engines.ts';
+
+export type Activity = 'listening' | 'thinking' | 'speaking';
+
+/** What one conversation needs from outside. The callbacks are called in order, never twice for one thing. */
+export interface ConversationOptions {
+  readonly agent: AgentSnapshot;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly source: AudioSource;
+  readonly sink: AudioSink;
+  readonly clock: Clock;
+  readonly engines: Pick<
+    SpeechEngines,
+    'clips' | 'detector' | 'speechToText' | 'textToSpeech' | 'fallbackTts'
+  >;
+  readonly newTurnId: () => TurnId;
+  readonly onTurn: (turn: TranscriptTurn) => void;
+  readonly onActivity: (activity: Activity) => void;
+  /** Once at most; after it nothing else is called. */
+  readonly onEnded: (reason: EndReason, detail: string | null) => void;
+  /** Runs a tool of the agent's own. A rejection is told to the model as a failure. */
+  readonly onTool: (call: ToolCall, signal: AbortSignal) => Promise<unknown>;
+  readonly onLog?: (
+    level: 'info' | 'warn',
+    message: string,
+    facts: Readonly<Record<string, unknown>>,
+  ) => void;
+  /** Default: the one that the agent's settings name. */
+  readonly brain?: Brain;
+}

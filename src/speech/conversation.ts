@@ -1,0 +1,456 @@
+import {
+  type Brain,
+  ConversationHistory,
+  createBrain,
+  keypadMessage,
+  type Message,
+} from '../dialogue/brain.ts';
+import { greeting, systemPrompt } from '../dialogue/prompt.ts';
+import { replyWithTools, type RunnableToolCall, type TurnPart } from '../dialogue/tool-rounds.ts';
+import { GatewayError } from '../lib/gateway-error.ts';
+import type { EndReason } from '../model/end-reason.ts';
+import type { AgentTurn, AgentTurnResult } from './agent-turn.ts';
+import { splitClauses } from './clauses.ts';
+import { pauseFor } from './clock.ts';
+import type { Activity, ConversationOptions } from './conversation-options.ts';
+import { DIGIT_PAUSE_MS, DigitCollector } from './digit-collector.ts';
+import { FIXED_PHRASES, limitWarning } from './fixed-phrases.ts';
+import { type HeardUtterance, Listening } from './listening.ts';
+import type { SpeechToText, Transcript } from './provider.ts';
+import { Speaking } from './speaking.ts';
+import { toSpeechError } from './speech-error.ts';
+import { type OpenStamps, openStamps } from './stamps.ts';
+import { Timers } from './timers.ts';
+import type { Said } from './turn-taking/completeness.ts';
+import { TurnLog } from './turn-log.ts';
+import { fixedClip, RetryBudget, type Voice } from './voice.ts';
+
+/** A turn that fails is apologized for; this many end the call. */
+const FAILED_TURNS_MAX = 3;
+/** Voice without any understood word that is shorter than this was a cough, not a turn. */
+const NOISE_VOICED_MAX_MS = 300;
+/** A call is cut this long after its limit, whatever is still being said. */
+const HARD_CUT_AFTER_MS = 5000;
+const WARN_BEFORE_MS = 30_000;
+/** Limits below this are not warned of. */
+const WARN_LIMIT_MIN_MS = 20_000;
+const SAYINGS_MAX = 16;
+const TOOL_TIMEOUT_MS = 20_000;
+
+type TimerName = 'idle' | 'digits' | 'warning' | 'limit' | 'hard-cut' | 'finish';
+
+/** Something to be said that is not a reply. The text is made when its moment has come. */
+interface Saying {
+  readonly text: () => string;
+  /** Will be said again in other calls: its audio is kept. */
+  readonly isFixed: boolean;
+}
+
+/**
+ * The live speech loop of one leg: greets, hears, answers, is interrupted, ends once.
+ *
+ *     new ──start──▶ live ──finish, limit, end_call──▶ closing ──▶ ended
+ *
+ * What the caller does comes from `Listening`, what the agent says goes through `Speaking`;
+ * here is decided what is said. All times come from `options.clock`.
+ */
+export class Conversation {
+  readonly #options: ConversationOptions;
+  readonly #brain: Brain;
+  readonly #stt: SpeechToText;
+  readonly #voice: Voice;
+  readonly #history: ConversationHistory;
+  readonly #log: TurnLog;
+  readonly #speaking: Speaking;
+  readonly #listening: Listening;
+  readonly #timers: Timers<TimerName>;
+  readonly #digits = new DigitCollector();
+  readonly #sayings: Saying[] = [];
+  readonly #abort = new AbortController();
+  #phase: 'new' | 'live' | 'closing' | 'ended' = 'new';
+  #activity: Activity = 'listening';
+  /** How the call ends once what is being said was heard. */
+  #ending: { readonly reason: EndReason; readonly detail: string | null } | null = null;
+  /** Counts what the caller did; a reply to something older is not given any more. */
+  #callerTurns = 0;
+  #failedTurns = 0;
+  #idlePrompts = 0;
+  #limitAtMs = 0;
+
+  /** Throws a `DialogueError` for an agent whose settings cannot be used. */
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+    const { agent, variables, engines, source, sink, clock } = options;
+    this.#brain = options.brain ?? createBrain(agent, variables, { now: () => clock.nowMs() });
+    const isModel = agent.llm.provider !== 'phrasebook';
+    const prompt = isModel ? systemPrompt(agent, variables, clock.nowMs()) : '';
+    this.#history = new ConversationHistory({ systemPrompt: prompt });
+    this.#log = new TurnLog(options);
+    this.#timers = new Timers(clock);
+    this.#stt = engines.speechToText(agent);
+    this.#voice = {
+      tts: engines.textToSpeech(agent),
+      fallbackTts: engines.fallbackTts,
+      clips: engines.clips,
+      name: agent.voice,
+      language: agent.language,
+    };
+    this.#speaking = new Speaking({
+      sink,
+      clock,
+      voice: this.#voice,
+      history: this.#history,
+      log: this.#log,
+      onSpeaking: () => this.#setActivity('speaking'),
+      onDone: (result) => this.#agentDone(result),
+    });
+    this.#listening = new Listening({
+      sampleRateHz: source.sampleRateHz,
+      language: agent.language,
+      detector: engines.detector(source.sampleRateHz),
+      stt: this.#stt,
+      signal: this.#abort.signal,
+      clock,
+      speaking: this.#speaking,
+      judge: (text) => this.#judge(text),
+      onOnset: () => this.#timers.clear('idle'),
+      onFalseAlarm: () => this.#next(),
+      onInterrupted: () => this.#setActivity('listening'),
+      onGuess: (text) => this.#guess(text),
+      onCommitted: (utterance) => void this.#callerDone(utterance),
+    });
+  }
+
+  /**
+   * Opens connections and renders the greeting, while the phone still rings. Never rejects;
+   * `start` need not wait for it.
+   */
+  async prepare(): Promise<void> {
+    const { signal } = this.#abort;
+    const text = this.#greeting();
+    await Promise.all([
+      this.#brain.prewarm?.(signal),
+      this.#stt.prewarm(signal),
+      this.#voice.tts.prewarm(signal),
+      this.#renderAhead(text === '' ? [] : splitClauses(text)),
+    ]);
+  }
+
+  /** The far side hears us: greets, and listens from now on. */
+  start(): void {
+    if (this.#phase !== 'new') return;
+    this.#phase = 'live';
+    const { source, agent } = this.#options;
+    source.onFrame((frame, mediaTimeMs) => this.#listening.hear(frame, mediaTimeMs));
+    source.onDigit((digit) => this.#press(digit));
+    this.#startLimit(agent.timeLimitSeconds * 1000);
+    const text = this.#greeting();
+    if (text !== '') this.#sayings.push({ text: () => text, isFixed: true });
+    this.#next();
+  }
+
+  /** Speaks a sentence of the owner's when the word is free. More than 16 waiting are dropped. */
+  say(text: string): void {
+    if (this.#phase !== 'live' || this.#sayings.length >= SAYINGS_MAX) return;
+    this.#sayings.push({ text: () => text, isFixed: false });
+    if (this.#isQuiet()) this.#next();
+  }
+
+  /** Stops listening; ends when all was heard, or after `withinMs`. */
+  finish(reason: EndReason, withinMs: number): void {
+    if (this.#phase === 'ended' || this.#ending !== null) return;
+    this.#close({ reason, detail: null });
+    this.#timers.set('finish', withinMs, () => this.#end());
+    if (!this.#speaking.isBusy) this.#end();
+  }
+
+  /** The leg is gone: ends without a word and without `onEnded`. What was heard is recorded. */
+  close(): void {
+    if (this.#phase === 'ended') return;
+    this.#shutDown();
+  }
+
+  #greeting(): string {
+    const { agent, variables, clock } = this.#options;
+    return greeting(agent, variables, clock.nowMs());
+  }
+
+  async #renderAhead(clauses: readonly string[]): Promise<void> {
+    const { sink } = this.#options;
+    try {
+      for (const clause of clauses) await fixedClip(this.#voice, clause, sink, this.#abort.signal);
+    } catch (err) {
+      this.#warn('a phrase could not be rendered ahead', err);
+    }
+  }
+
+  /** Nobody speaks, and nothing is being worked out. */
+  #isQuiet(): boolean {
+    return !this.#speaking.isBusy && !this.#listening.isOpen && this.#activity === 'listening';
+  }
+
+  /** The word is free: say what waits, or listen. */
+  #next(): void {
+    if (this.#phase !== 'live' || this.#speaking.isBusy) return;
+    this.#setActivity('listening');
+    if (this.#listening.isOpen) return;
+    const saying = this.#sayings.shift();
+    if (saying !== undefined) return this.#speak(saying);
+    const { afterMs } = this.#options.agent.idle;
+    if (afterMs > 0) this.#timers.set('idle', afterMs, () => this.#idle());
+  }
+
+  #speak({ text, isFixed }: Saying): void {
+    this.#timers.clear('idle');
+    const said = text();
+    this.#speaking.begin(() => onlyText(said), isFixed);
+  }
+
+  #judge(text: string): Said {
+    const messages = this.#history.messages();
+    const expects = this.#brain.expects?.(messages) ?? 'open';
+    const isKnown = text !== '' && (this.#brain.isComplete?.(messages, text) ?? false);
+    return { text, isKnown, expects };
+  }
+
+  #guess(text: string): void {
+    if (this.#phase !== 'live') return;
+    const history: Message[] = [...this.#history.messages(), { role: 'user', content: text }];
+    this.#speaking.speculate(text, (turn) => this.#replyTo(history, turn));
+  }
+
+  #replyTo(history: readonly Message[], turn: AgentTurn): AsyncIterable<TurnPart> {
+    const { agent, clock } = this.#options;
+    const { stamps } = turn;
+    return replyWithTools(this.#brain, history, {
+      agent,
+      signal: turn.signal,
+      run: (call, signal) => this.#runTool(call, turn, signal),
+      onStage: (stage) => {
+        if (stage === 'requested') stamps.llmRequestedAtMs ??= clock.nowMs();
+        else stamps.llmFirstTokenAtMs ??= clock.nowMs();
+      },
+    });
+  }
+
+  /** Nothing is run on speculation, and keys are sent after what was said before them. */
+  async #runTool(call: RunnableToolCall, turn: AgentTurn, signal: AbortSignal): Promise<unknown> {
+    const { sink, clock, onTool } = this.#options;
+    await turn.committed();
+    if (signal.aborted) return { error: 'the turn was canceled' };
+    if (call.type === 'send-dtmf') {
+      await sink.drained();
+      await sink.sendDigits(call.digits);
+      return { ok: true };
+    }
+    this.#setActivity('thinking');
+    const late = pauseFor(clock, TOOL_TIMEOUT_MS, signal).then(() => ({
+      error: 'no answer in time',
+    }));
+    return Promise.race([onTool(call.call, signal), late]);
+  }
+
+  async #callerDone(utterance: HeardUtterance): Promise<void> {
+    const { clock } = this.#options;
+    this.#callerTurns += 1;
+    const turnNumber = this.#callerTurns;
+    const stamps = openStamps();
+    stamps.speechStartedAtMs = utterance.speechStartedAtMs;
+    stamps.speechEndedAtMs = utterance.speechEndedAtMs;
+    stamps.speculatedAtMs = this.#speaking.speculatedAtMs;
+    stamps.committedAtMs = clock.nowMs();
+    this.#setActivity('thinking');
+    let transcript: Transcript;
+    try {
+      transcript = await this.#finalize();
+    } catch (err) {
+      return this.#phase === 'live' ? this.#failed(err) : undefined;
+    }
+    if (this.#phase !== 'live') return;
+    const isCurrent = turnNumber === this.#callerTurns;
+    stamps.transcriptFinalAtMs = clock.nowMs();
+    if (transcript.text === '' && utterance.voicedMs < NOISE_VOICED_MAX_MS) {
+      this.#speaking.dropSpeculation();
+      return isCurrent ? this.#next() : undefined;
+    }
+    this.#recordCaller(transcript.text, 'speech', stamps, utterance.speechStartedAtMs);
+    this.#history.addUser(transcript.text);
+    // Words that came late, when the caller has said more since, are known but not answered.
+    if (isCurrent && !this.#speaking.isBusy) this.#reply(transcript.text, stamps);
+  }
+
+  async #finalize(): Promise<Transcript> {
+    const budget = new RetryBudget();
+    for (;;) {
+      try {
+        return await this.#listening.finalize();
+      } catch (err) {
+        const error = toSpeechError(err, 'SPEECH_ENGINE_FAILED', 'hearing failed');
+        const mayRetry = await budget.mayRetry(error, this.#options.clock, this.#abort.signal);
+        if (!mayRetry || this.#listening.isOpen) throw error;
+      }
+    }
+  }
+
+  /** Answers the last user turn of the history, with the guess if it was right. */
+  #reply(text: string, stamps: OpenStamps): void {
+    if (!this.#speaking.adoptSpeculation(text, stamps)) {
+      const history = this.#history.messages();
+      this.#speaking.begin((turn) => this.#replyTo(history, turn), false, { ...stamps });
+    }
+    // The caller may have gone on while the words were being found.
+    this.#listening.contest();
+  }
+
+  #recordCaller(
+    text: string,
+    via: 'speech' | 'digits',
+    stamps: OpenStamps,
+    startedAtMs: number,
+  ): void {
+    this.#idlePrompts = 0;
+    const endedAtMs = stamps.speechEndedAtMs ?? this.#options.clock.nowMs();
+    this.#log.add({
+      role: 'user',
+      text,
+      generatedText: null,
+      isInterrupted: false,
+      via,
+      startedAtMs,
+      endedAtMs,
+      stamps,
+    });
+  }
+
+  #agentDone(result: AgentTurnResult): void {
+    if (this.#phase === 'closing') return this.#end();
+    if (this.#phase !== 'live') return;
+    switch (result.type) {
+      case 'failed':
+        return this.#failed(result.error);
+      case 'aborted':
+        return this.#next();
+      case 'spoken':
+        this.#listening.replyHeard();
+        if (!result.endsCall) return this.#next();
+        this.#close({ reason: 'agent-hung-up', detail: null });
+        return this.#end();
+    }
+  }
+
+  #press(digit: string): void {
+    if (this.#phase !== 'live') return;
+    this.#callerTurns += 1;
+    this.#timers.clear('idle');
+    this.#listening.abandon();
+    this.#speaking.interrupt();
+    this.#setActivity('listening');
+    const messages = this.#history.messages();
+    const isKnown = (digits: string): boolean =>
+      this.#brain.isComplete?.(messages, keypadMessage(digits).content) ?? false;
+    const digits = this.#digits.press(digit, isKnown);
+    if (digits !== null) return this.#digitsDone(digits);
+    this.#timers.set('digits', DIGIT_PAUSE_MS, () => this.#digitsDone(this.#digits.take()));
+  }
+
+  #digitsDone(digits: string): void {
+    this.#timers.clear('digits');
+    if (this.#phase !== 'live' || digits === '') return;
+    const stamps = openStamps();
+    stamps.committedAtMs = this.#options.clock.nowMs();
+    this.#setActivity('thinking');
+    this.#recordCaller(digits, 'digits', stamps, stamps.committedAtMs);
+    this.#history.addUser(keypadMessage(digits).content);
+    if (!this.#speaking.isBusy) this.#reply(digits, stamps);
+  }
+
+  #idle(): void {
+    const { prompts } = this.#options.agent.idle;
+    const prompt = prompts[this.#idlePrompts];
+    this.#idlePrompts += 1;
+    if (prompt !== undefined) return this.#speak({ text: () => prompt, isFixed: true });
+    this.#close({ reason: 'caller-silent', detail: null });
+    this.#end();
+  }
+
+  #startLimit(limitMs: number): void {
+    const { clock } = this.#options;
+    this.#limitAtMs = clock.nowMs() + limitMs;
+    const warnBeforeMs = Math.min(WARN_BEFORE_MS, limitMs / 4);
+    if (limitMs >= WARN_LIMIT_MIN_MS) {
+      this.#timers.set('warning', limitMs - warnBeforeMs, () => {
+        const text = (): string => limitWarning(this.#limitAtMs - clock.nowMs());
+        this.#sayings.unshift({ text, isFixed: false });
+        if (this.#isQuiet()) this.#next();
+      });
+    }
+    this.#timers.set('limit', limitMs, () =>
+      this.#sayGoodbye('time-limit', FIXED_PHRASES.limitGoodbye),
+    );
+  }
+
+  /** Whatever went on, the last word is the agent's. */
+  #sayGoodbye(reason: EndReason, text: string, detail: string | null = null): void {
+    if (this.#phase !== 'live') return;
+    this.#speaking.interrupt();
+    this.#close({ reason, detail });
+    this.#timers.set('hard-cut', HARD_CUT_AFTER_MS, () => this.#end());
+    this.#speak({ text: () => text, isFixed: true });
+  }
+
+  /** A turn is lost: say so, or give up. */
+  #failed(err: unknown): void {
+    this.#speaking.dropSpeculation();
+    this.#failedTurns += 1;
+    const { code } = this.#warn('a turn failed', err);
+    if (this.#failedTurns >= FAILED_TURNS_MAX) {
+      return this.#sayGoodbye('provider-failed', FIXED_PHRASES.failureGoodbye, code);
+    }
+    this.#sayings.unshift({ text: () => FIXED_PHRASES.apology, isFixed: true });
+    this.#setActivity('listening');
+    this.#next();
+  }
+
+  #warn(message: string, err: unknown): { code: string } {
+    const { code, facts } =
+      err instanceof GatewayError ? err : toSpeechError(err, 'SPEECH_ENGINE_FAILED', message);
+    this.#options.onLog?.('warn', message, { code, ...facts });
+    return { code };
+  }
+
+  #setActivity(activity: Activity): void {
+    if (this.#activity === activity || this.#phase === 'ended') return;
+    this.#activity = activity;
+    this.#options.onActivity(activity);
+  }
+
+  /** Hears nothing from now on; the agent may still finish its sentence. */
+  #close(ending: { reason: EndReason; detail: string | null }): void {
+    this.#phase = 'closing';
+    this.#ending = ending;
+    this.#timers.clearAll();
+    this.#sayings.length = 0;
+    this.#speaking.dropSpeculation();
+    this.#listening.close();
+    this.#options.sink.resume();
+  }
+
+  #end(): void {
+    if (this.#phase === 'ended') return;
+    this.#shutDown();
+    const { reason, detail } = this.#ending ?? { reason: 'internal-error', detail: null };
+    this.#options.onEnded(reason, detail);
+  }
+
+  #shutDown(): void {
+    this.#speaking.interrupt();
+    this.#phase = 'ended';
+    this.#timers.clearAll();
+    this.#listening.close();
+    this.#abort.abort();
+  }
+}
+
+async function* onlyText(text: string): AsyncGenerator<TurnPart> {
+  yield { type: 'text', text };
+}

@@ -1,0 +1,42 @@
+/** Voice that takes the word from the agent, whatever is said. */
+const COMMIT_VOICED_MS = 200;
+/** Voice that is no mere "mhm" any more, though nothing else was understood. */
+const BACKCHANNEL_VOICED_MAX_MS = 700;
+/** Silence after which the agent goes on. */
+const RESUME_SILENCE_MS = 240;
+
+const BACKCHANNELS = new Set(
+  'mhm mm-hmm mmhmm mm hmm uh-huh uhhuh yeah yes yep okay ok right sure oh ah aha i see'.split(' '),
+);
+const STOP_WORDS = /\b(?:stop|wait|hold on|hang on|excuse me|no no|be quiet|shut up|listen)\b/;
+
+/** What is known of the caller's utterance while the agent speaks. */
+export interface Interjection {
+  /** Voice in it so far. */
+  readonly voicedMs: number;
+  /** Silence since its last voiced frame. */
+  readonly silenceMs: number;
+  /** Words understood so far; empty when none. */
+  readonly text: string;
+}
+
+/** `commit`: the agent is cut off. `resume`: it goes on where it was held. */
+export type BargeInDecision = 'hold' | 'commit' | 'resume';
+
+/**
+ * Second stage of a barge-in; the first is to hold the agent's audio at the onset. Pure: asked
+ * once per frame while the agent is held.
+ */
+export function decideBargeIn({ voicedMs, silenceMs, text }: Interjection): BargeInDecision {
+  const said = text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}' -]+/gu, ' ')
+    .trim();
+  if (STOP_WORDS.test(said)) return 'commit';
+  const words = said.split(/\s+/).filter(Boolean);
+  const isBackchannel = words.length > 0 && words.every((word) => BACKCHANNELS.has(word));
+  if (words.length > 0 && !isBackchannel) return 'commit';
+  const limitMs = isBackchannel ? BACKCHANNEL_VOICED_MAX_MS : COMMIT_VOICED_MS;
+  if (voicedMs >= limitMs) return 'commit';
+  return silenceMs >= RESUME_SILENCE_MS ? 'resume' : 'hold';
+}
