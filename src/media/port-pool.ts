@@ -61,10 +61,14 @@ export class PortPool {
       if (pair !== null) return pair;
       this.#taken.delete(port);
     }
-    throw new MediaError('MEDIA_PORTS_EXHAUSTED', `all ${this.#pairs} media port pairs are in use`, {
-      retryable: true,
-      facts: { pairs: this.#pairs },
-    });
+    throw new MediaError(
+      'MEDIA_PORTS_EXHAUSTED',
+      `all ${this.#pairs} media port pairs are in use`,
+      {
+        retryable: true,
+        facts: { pairs: this.#pairs },
+      },
+    );
   }
 
   release(pair: PortPair): void {

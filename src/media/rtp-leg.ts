@@ -112,13 +112,14 @@ export class RtpLeg {
   report(): LegReport {
     const media = this.#media;
     const statistics = this.#statistics;
+    const packetsDuplicate = media?.hearing.duplicateCount ?? 0;
     return {
       codec: media?.parameters.codec ?? null,
       packetsSent: this.#sender.packetsSent,
       packetsReceived: statistics.received,
-      packetsLost: statistics.lost,
+      packetsLost: Math.max(0, statistics.lost + packetsDuplicate),
       packetsLate: media?.hearing.lateCount ?? 0,
-      packetsDuplicate: media?.hearing.duplicateCount ?? 0,
+      packetsDuplicate,
       packetsFromStrangers: this.#latch.strangerCount,
       packetsMalformed: this.#malformed,
       framesConcealed: media?.hearing.framesConcealed ?? 0,

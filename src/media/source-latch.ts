@@ -63,13 +63,7 @@ export class SourceLatch {
   }
 
   /** Whether the packet, well formed and of a negotiated payload type, may come in. */
-  accept(
-    address: string,
-    port: number,
-    ssrc: number,
-    sequence: number,
-    nowMs: number,
-  ): boolean {
+  accept(address: string, port: number, ssrc: number, sequence: number, nowMs: number): boolean {
     if (port === this.#port && address === this.#address) {
       if (!this.#isSettled && nowMs - this.#provisionalSinceMs > SETTLE_MS) this.#isSettled = true;
       return this.#take(ssrc, sequence, nowMs);

@@ -100,9 +100,7 @@ export class Talker {
     this.#isTalking = true;
     if (digits.isPause || telephoneEventPayloadType === null) return;
     const { payload, hasMarker, rtpTimestamp } = digits;
-    this.#send(
-      this.#sender.packet(telephoneEventPayloadType, payload, hasMarker, rtpTimestamp),
-    );
+    this.#send(this.#sender.packet(telephoneEventPayloadType, payload, hasMarker, rtpTimestamp));
   }
 
   #tickAudio(playout: Playout): void {

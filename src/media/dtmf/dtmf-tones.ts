@@ -25,7 +25,8 @@ export function dtmfTone(
   for (let index = 0; index < toneSamples; index += 1) {
     const gain = Math.min(1, index / ramp, (toneSamples - index) / ramp);
     const angle = (2 * Math.PI * index) / sampleRateHz;
-    const value = ROW_AMPLITUDE * Math.sin(row * angle) + COLUMN_AMPLITUDE * Math.sin(column * angle);
+    const value =
+      ROW_AMPLITUDE * Math.sin(row * angle) + COLUMN_AMPLITUDE * Math.sin(column * angle);
     pcm[index] = gain * value;
   }
   return pcm;

@@ -39,9 +39,9 @@ export class ReceptionStatistics {
     return (this.#jitter / this.#clockRateHz) * 1000;
   }
 
-  /** Packets that never came, over all streams; duplicates do not make it negative. */
+  /** Packets that never came, over all streams. RFC 3550 counts a duplicate against a loss. */
   get lost(): number {
-    return this.#lostBefore + Math.max(0, this.#expected() - this.#receivedHere);
+    return this.#lostBefore + this.#expected() - this.#receivedHere;
   }
 
   onPacket(ssrc: number, sequence: number, rtpTimestamp: number, arrivalMs: number): void {

@@ -88,8 +88,7 @@ export class RtcpSession {
     if (packets === null) return false;
     for (const packet of packets) {
       if (packet.type === 'sender-report') {
-        this.#lastSenderReport =
-          ((packet.ntpSeconds << 16) | (packet.ntpFraction >>> 16)) >>> 0;
+        this.#lastSenderReport = ((packet.ntpSeconds << 16) | (packet.ntpFraction >>> 16)) >>> 0;
         this.#lastSenderReportAtMs = nowMs;
       }
       if (packet.type !== 'sender-report' && packet.type !== 'receiver-report') continue;

@@ -54,6 +54,7 @@ describe('an RTP leg', () => {
   let engine: MediaEngine;
   let phone: TestPhone;
   const errors: unknown[] = [];
+  const open: { close(): void }[] = [];
 
   async function connect(codec: CodecName, opus: 'native' | 'wasm' = 'wasm'): Promise<RtpLeg> {
     engine = await MediaEngine.start({
@@ -73,6 +74,7 @@ describe('an RTP leg', () => {
   afterEach(() => {
     engine.close();
     phone.close();
+    for (const other of open.splice(0)) other.close();
     assert.deepEqual(errors.splice(0), []);
   });
 
@@ -115,6 +117,7 @@ describe('an RTP leg', () => {
       targetAddress: leg.local.address,
       targetPort: leg.local.port,
     });
+    open.push(relay);
     await leg.update(parametersFor(phone, { remotePort: relay.gatewaySidePort }));
     phone.start('127.0.0.1', relay.port);
     const heard = record(leg);
@@ -126,7 +129,6 @@ describe('an RTP leg', () => {
     const report = leg.report();
     assert.ok(report.packetsLost > 0 && report.framesConcealed > 0, JSON.stringify(report));
     assert.equal(report.packetsFromStrangers, 0);
-    relay.close();
   });
 
   it('hears each key press once and sends its own', async () => {
@@ -142,6 +144,7 @@ describe('an RTP leg', () => {
     const leg = await connect('pcmu');
     const heard = record(leg);
     const stranger = await TestPhone.open({ codec: 'pcmu', packetIntervalMs: 2 });
+    open.push(stranger);
     await phone.waitFor(({ arrivals }) => arrivals.length > 5);
     stranger.start(leg.local.address, leg.local.port);
     await stranger.say({ samples: tone(1000, 8000, 4000), sampleRateHz: 8000 });
@@ -149,6 +152,5 @@ describe('an RTP leg', () => {
     assert.ok(leg.report().packetsFromStrangers >= 190);
     assert.equal(amplitudeAt(1000, heard.samples(), 8000) < 5, true);
     assert.equal(stranger.arrivals.length, 0);
-    stranger.close();
   });
 });
