@@ -17,8 +17,8 @@ export interface PhrasebookEntry {
   /** Keypad digits that mean the same. */
   readonly digits?: string;
   /**
-   * One is chosen in turn among those whose variables are known; may hold `{{variable}}`,
-   * and the slots heard so far in the call as variables.
+   * May hold `{{variable}}`, and as variables the slots heard so far in the call. Of those
+   * whose variables are all known the ones with most slots are given in turn.
    */
   readonly replies: readonly string[];
   /** What the agent does after the reply. */
@@ -29,6 +29,8 @@ export interface PhrasebookEntry {
   readonly next?: readonly string[];
   /** Matched only when the reply just given names it in `next`. */
   readonly isFollowUp?: boolean;
+  /** An aside: what was asked before stays asked. */
+  readonly isAside?: boolean;
   /** A few words that end the sentence "I can help with …"; without it the entry is not offered. */
   readonly topic?: string;
 }

@@ -92,8 +92,8 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'hello hello',
       'are you listening',
     ],
-    replies: ["Yes, I'm here. How can I help?", "I'm still here, and I can hear you."],
-    expects: 'open',
+    replies: ["Yes, I'm here, and I can hear you.", "I'm still here, go ahead."],
+    isAside: true,
   },
   {
     id: 'wait',
@@ -106,7 +106,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'be quiet',
     ],
     replies: ['Sure, take your time.', 'Of course. I am listening.'],
-    expects: 'open',
+    isAside: true,
   },
   {
     id: 'hello',
