@@ -45,6 +45,6 @@ function stripMarks(text: string): string {
     .replace(/\*{1,3}(?=\S)([^*\n]{1,500}?)(?<=\S)\*{1,3}/g, '$1')
     .replace(/(?<![\p{L}\p{N}_])_{1,3}(?=\S)([^_\n]{1,500}?)(?<=\S)_{1,3}(?![\p{L}\p{N}_])/gu, '$1')
     .replace(/\*\*+/g, '')
-    .replace(/\s*\|\s*/g, ', ')
-    .replace(/^[,\s]+|[,\s]+$/g, (edge) => (edge.includes(',') ? '' : edge));
+    .replace(/^\s*\||\|\s*$/g, '')
+    .replace(/\s*\|\s*/g, ', ');
 }
