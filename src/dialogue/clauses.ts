@@ -154,7 +154,7 @@ function numberFollows(text: string, after: number, isEnd: boolean): Boundary | 
 function ellipsisAt(text: string, after: number, isEnd: boolean): Boundary | 'unknown' | null {
   const next = text.slice(after).trimStart()[0];
   if (next === undefined) return isEnd ? 'sentence' : 'unknown';
-  return /[\p{Lu}\p{N}"“‘'(\[*-]/u.test(next) ? 'sentence' : 'clause';
+  return /[\p{Lu}\p{N}"“‘'([*-]/u.test(next) ? 'sentence' : 'clause';
 }
 
 /** Quotes and brackets that close belong to the sentence before them. */

@@ -1,6 +1,6 @@
 /** Emoji, pictographs, arrows, box drawing, and what joins or colours them. */
 const PICTURES =
-  /[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}\u{20E3}\u2190-\u21FF\u2500-\u257F]/gu;
+  /\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\u{FE0F}|\u{200D}|\u{20E3}|[\u2190-\u21FF\u2500-\u257F]/gu;
 /** Extended_Pictographic holds these too, and a voice can read them. */
 const SPOKEN_SIGNS: Readonly<Record<string, string>> = { '©': ' copyright ', '®': '', '™': '' };
 

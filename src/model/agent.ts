@@ -22,7 +22,7 @@ export interface PhrasebookEntry {
    */
   readonly replies: readonly string[];
   /** What the agent does after the reply. */
-  readonly then?: 'hang-up' | 'repeat' | 'none';
+  readonly after?: 'hang-up' | 'repeat';
   /** Asked at the end of the reply. */
   readonly expects?: AnswerKind;
   /** Ids of entries tried before all others on the answer to this reply. */

@@ -21,7 +21,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
     ],
     digits: '*',
     replies: [''],
-    then: 'repeat',
+    after: 'repeat',
   },
   {
     id: 'help',
@@ -54,7 +54,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'good night',
     ],
     replies: ['Goodbye, and thanks for calling.', 'Thanks for calling. Take care. Goodbye.'],
-    then: 'hang-up',
+    after: 'hang-up',
   },
   {
     id: 'thanks',
@@ -73,7 +73,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
     isFollowUp: true,
     says: ['<no>', 'i am (fine|good|okay)', 'that is all', 'nothing [else]', 'that will be all'],
     replies: ['All right. Thanks for calling, goodbye.'],
-    then: 'hang-up',
+    after: 'hang-up',
   },
   {
     id: 'something-else',

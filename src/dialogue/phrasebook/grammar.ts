@@ -1,3 +1,4 @@
+import { assertNever } from '../../lib/assert-never.ts';
 import type { Phrasebook } from '../../model/agent.ts';
 import { ASSENT_PHRASES } from './assent.ts';
 import { compilePhrasebook } from './compile.ts';
@@ -42,14 +43,14 @@ class Branch {
   isEnd = false;
 
   add(tokens: readonly string[]): void {
-    let branch: Branch = this;
-    for (const token of tokens) {
-      const known = branch.next.get(token);
-      const next = known ?? new Branch();
-      if (known === undefined) branch.next.set(token, next);
-      branch = next;
+    const [first, ...rest] = tokens;
+    if (first === undefined) {
+      this.isEnd = true;
+      return;
     }
-    branch.isEnd = true;
+    const branch = this.next.get(first) ?? new Branch();
+    this.next.set(first, branch);
+    branch.add(rest);
   }
 
   toJsgf(): string {
@@ -119,6 +120,8 @@ class GrammarWriter {
         ]);
         return this.#rule(part.assent, this.#anyOf(phrases));
       }
+      default:
+        return assertNever(part);
     }
   }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../lib/assert-never.ts';
 import { ASSENT_PHRASES } from './assent.ts';
 import { readDigits, readNumber, type Reading } from './numbers.ts';
 import type { Part, Variant } from './pattern.ts';
@@ -28,7 +29,7 @@ function readPart(part: Part, words: readonly string[], at: number): PartReading
     case 'digits':
       return readDigits(words, at, part).map(({ value, end }) => ({
         name: part.name,
-        value: [...value].join(' '),
+        value: value.split('').join(' '),
         end,
       }));
     case 'number': {
@@ -44,6 +45,8 @@ function readPart(part: Part, words: readonly string[], at: number): PartReading
       return ASSENT_PHRASES[part.assent]
         .filter((phrase) => startsWith(words, at, phrase))
         .map((phrase) => ({ name: null, value: part.assent, end: at + phrase.length }));
+    default:
+      return assertNever(part);
   }
 }
 

@@ -125,6 +125,8 @@ const SUFFIXES = [
 
 /** A short pattern inside longer talk counts when it is at least this share of the words. */
 const COVERAGE_MIN = 0.3;
+/** This many words in a row, one of them important, are no accident. */
+const PHRASE_WORDS_MIN = 4;
 /** Least agreement of important words (harmonic mean of recall and precision). */
 const SIMILARITY_MIN = 0.6;
 /** Weight of an important word that the book does not know. */
@@ -167,7 +169,7 @@ export function matchKeypad(
 ): Match | null {
   const bare = digits.replace(/#+$/, '');
   const keys = bare === '' ? digits : bare;
-  const words = toWords([...keys].join(' '));
+  const words = toWords(keys.split('').join(' '));
   const open = book.entries.filter(({ entry }) => entry.isFollowUp !== true);
   const pressed = (entries: readonly CompiledEntry[]): Match | null => {
     const entry = entries.find((candidate) => candidate.entry.digits === keys);
@@ -255,7 +257,7 @@ function matchPart(entries: readonly CompiledEntry[], words: readonly string[]):
       const found = matchInside(variant.parts, words);
       if (found === null) continue;
       const length = found.end - found.start;
-      if (length <= bestLength || !isTelling(variant, length / words.length)) continue;
+      if (length <= bestLength || !isTelling(variant, length, length / words.length)) continue;
       bestLength = length;
       best = { entry, kind: 'inside', slots: found.slots };
     }
@@ -263,9 +265,10 @@ function matchPart(entries: readonly CompiledEntry[], words: readonly string[]):
   return best;
 }
 
-function isTelling(variant: CompiledVariant, coverage: number): boolean {
+function isTelling(variant: CompiledVariant, length: number, coverage: number): boolean {
   if (variant.parts.every((part) => part.type === 'assent')) return false;
   if (variant.stems.length >= 2) return true;
+  if (variant.stems.length === 1 && length >= PHRASE_WORDS_MIN) return true;
   if (variant.stems.length === 1) return coverage >= COVERAGE_MIN;
   return coverage >= (variant.hasSlot ? 0.2 : 0.6);
 }

@@ -66,7 +66,7 @@ export function createPhrasebookBrain(
       const text = renderTemplate(step.template, { ...known, topics }).trim();
       onStage?.('first-token');
       if (text !== '') yield { type: 'text', text } satisfies ReplyPart;
-      if (step.entry?.then !== 'hang-up') return;
+      if (step.entry?.after !== 'hang-up' || signal.aborted) return;
       const id = `end_${history.length}`;
       yield {
         type: 'tool-call',
@@ -152,7 +152,7 @@ function answer(
   if (match === null) return fallBack(book, standing);
   const { entry } = match.entry;
   const slots = { ...standing.slots, ...match.slots };
-  if (entry.then === 'repeat') return repeat(entry, { ...standing, slots });
+  if (entry.after === 'repeat') return repeat(entry, { ...standing, slots });
   const used = standing.uses.get(entry.id) ?? 0;
   const template = chooseReply(entry, used, variables, slots);
   const after: Standing = {

@@ -114,7 +114,7 @@ export const APPOINTMENT_REMINDER: AgentTemplate = {
         isFollowUp: true,
         says: ['<no>', 'just cancel [it]', 'i do not need (it|the appointment) [any more]'],
         replies: ['All right, I will note that you are not coming. Goodbye.'],
-        then: 'hang-up',
+        after: 'hang-up',
       },
       {
         id: 'cancel',
@@ -135,7 +135,7 @@ export const APPOINTMENT_REMINDER: AgentTemplate = {
         isFollowUp: true,
         says: ['<yes>', 'cancel it', 'i am sure'],
         replies: ['It is noted as canceled. Thank you, and goodbye.'],
-        then: 'hang-up',
+        after: 'hang-up',
       },
       {
         id: 'cancel-not',
@@ -150,7 +150,7 @@ export const APPOINTMENT_REMINDER: AgentTemplate = {
         isFollowUp: true,
         says: ['<yes>', 'i will be there', 'i can make it'],
         replies: ['Great, see you then. Goodbye!'],
-        then: 'hang-up',
+        after: 'hang-up',
       },
       {
         id: 'when',
@@ -201,7 +201,7 @@ export const APPOINTMENT_REMINDER: AgentTemplate = {
           'i do not have an appointment',
         ],
         replies: ["I'm sorry for the trouble. We will check the number. Goodbye."],
-        then: 'hang-up',
+        after: 'hang-up',
       },
       {
         id: 'late',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { CLAUSE_LENGTH_MAX, ClauseSplitter, clausesOf } from '../../../src/dialogue/clauses.ts';
 import { toSpokenText } from '../../../src/dialogue/spoken-text.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ConversationHistory, estimateTokens } from '../../../src/dialogue/history.ts';
 import type { Message } from '../../../src/dialogue/message.ts';
 
