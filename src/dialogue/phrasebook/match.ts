@@ -133,6 +133,10 @@ const SIMILARITY_MIN = 0.6;
 const UNKNOWN_WEIGHT = 1.2;
 const STRIP_ROUNDS_MAX = 8;
 
+/** Utterances of which a book remembers the meaning: a history is read anew for each reply. */
+const REMEMBERED_MAX = 512;
+const remembered = new WeakMap<CompiledBook, Map<string, Match | null>>();
+
 /**
  * Finds what was meant. `expected` are the entries that the last reply asked for; they are
  * tried first on each level. Null: nothing in the book is near.
@@ -144,19 +148,36 @@ export function matchText(
 ): Match | null {
   const words = toWords(text);
   if (words.length === 0) return null;
+  const memory = remembered.get(book) ?? new Map<string, Match | null>();
+  remembered.set(book, memory);
+  const key = `${expected.map(({ entry }) => entry.id).join()}\n${words.join(' ')}`;
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const match = matchWords(book, words, expected);
+  if (memory.size >= REMEMBERED_MAX) memory.clear();
+  memory.set(key, match);
+  return match;
+}
+
+function matchWords(
+  book: CompiledBook,
+  words: readonly string[],
+  expected: readonly CompiledEntry[],
+): Match | null {
   const open = book.entries.filter(({ entry }) => entry.isFollowUp !== true);
   const own = open.filter(({ isBuiltIn }) => !isBuiltIn);
   const builtIn = open.filter(({ isBuiltIn }) => isBuiltIn);
+  const isRefused = isRefusal(words);
   return (
     matchWhole(expected, [words]) ??
     matchWhole(own, [words]) ??
     matchWhole(builtIn, [words]) ??
     matchWholeStripped([expected, own, builtIn], words) ??
-    (isRefusal(words) ? null : matchPart(expected, words)) ??
-    (isRefusal(words) ? null : matchPart(own, words)) ??
+    (isRefused ? null : matchPart(expected, words)) ??
+    (isRefused ? null : matchPart(own, words)) ??
     matchAssent(expected, words) ??
-    (isRefusal(words) ? null : matchPart(builtIn, words)) ??
-    (isRefusal(words) ? null : matchSimilar(book, [...expected, ...open], words)) ??
+    (isRefused ? null : matchPart(builtIn, words)) ??
+    (isRefused ? null : matchSimilar(book, [...expected, ...open], words)) ??
     matchAssent(builtIn, words)
   );
 }
