@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { AudioFrame, EncodedClip } from '../model/audio.ts';
 import type { CodecName } from '../model/media.ts';
 import { CodecSet } from './codec/codec-set.ts';
 import type { OpusEncodeRateHz, OpusEngineChoice } from './codec/opus-codec.ts';
+import { encodeClip } from './encode-clip.ts';
 import type { LatenessHistogram } from './lateness-histogram.ts';
 import { PortPool, type PortRange } from './port-pool.ts';
 import { RtpLeg } from './rtp-leg.ts';
@@ -60,6 +62,14 @@ export class MediaEngine {
 
   get opusEngine(): 'native' | 'wasm' | null {
     return this.#codecs.opusEngine;
+  }
+
+  /** Each codec by itself, for audio that is encoded before there is a leg. */
+  clipEncoders(): readonly { readonly format: string; encode(frame: AudioFrame): EncodedClip }[] {
+    return this.codecs.map((name) => {
+      const encoder = this.#codecs.clipEncoder(name);
+      return { format: encoder.format, encode: (frame) => encodeClip(encoder, frame) };
+    });
   }
 
   get legCount(): number {
