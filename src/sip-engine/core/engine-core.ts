@@ -50,7 +50,7 @@ export class EngineCore {
       }
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      context.counters.malformed += 1; if (process.env['SIPDBG']) console.log('MALFORMED', error.message, packet.toString());
+      context.counters.malformed += 1;
       answerMalformed(error, flow);
     }
   }
