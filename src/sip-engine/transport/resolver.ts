@@ -1,6 +1,5 @@
 import { lookup, resolveSrv } from 'node:dns/promises';
-import { defaultPort, type Resolver } from '../core/next-hop.ts';
-import type { HostPort, Protocol } from './transport.ts';
+import { defaultPort, type HostPort, type Protocol, type Resolver } from './transport.ts';
 
 /** Names being resolved at once; more fail. */
 const LOOKUPS_MAX = 256;
