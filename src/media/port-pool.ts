@@ -91,7 +91,7 @@ export class PortPool {
   /** Closes what drains; pairs in use close when they are released. */
   close(): void {
     this.#isClosed = true;
-    for (const pair of [...this.#draining.keys()]) this.#close(pair);
+    for (const pair of this.#draining.keys()) this.#close(pair);
   }
 
   #close(pair: PortPair): void {
