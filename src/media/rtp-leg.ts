@@ -185,6 +185,7 @@ export class RtpLeg {
     const { codecs, ticker } = this.#options;
     const { encoder, clockRateHz } = codec;
     const talker = new Talker(this.#sender, this.#send, encoder, clockRateHz, parameters);
+    const senderSeat = ticker.addSender(this.#tickSend);
     this.#statistics = new ReceptionStatistics(clockRateHz);
     return {
       parameters,
@@ -197,8 +198,8 @@ export class RtpLeg {
         onReady: this.#hurry,
         sendDigits: (digits) => talker.sendDigits(digits, this.#clipEncoder()),
       }),
-      senderSeat: ticker.addSender(this.#tickSend),
-      workerSeat: ticker.addWorker(this.#tickWork),
+      senderSeat,
+      workerSeat: ticker.addWorker(this.#tickWork, senderSeat),
     };
   }
 

@@ -23,6 +23,7 @@ export async function openPhoneCodec(name: CodecName): Promise<PhoneCodec> {
       return g711('pcma', 'PCMA/8000', 8, encodeAlaw, decodeAlaw);
     case 'opus':
       return openOpus();
+    case 'g722':
     default:
       throw new Error(`the test phone does not speak ${name}`);
   }

@@ -21,8 +21,8 @@ describe('slices of a port range', () => {
     const slices = [0, 1, 2].map((index) => sliceOfPortRange({ min: 40001, max: 40100 }, index, 3));
     assert.deepEqual(slices, [
       { min: 40002, max: 40033 },
-      { min: 40034, max: 40067 },
-      { min: 40068, max: 40099 },
+      { min: 40034, max: 40065 },
+      { min: 40066, max: 40099 },
     ]);
   });
 });

@@ -68,7 +68,7 @@ describe('an RTCP compound (RFC 3550 §6.1)', () => {
     ['is no RTCP', '8060000100000001'],
     ['claims more words than it has', '80c9000500000001'],
     ['claims more reports than it has', '82c9000100000001'],
-    ['is padded before its end', 'a0c900020000000100000004' + '80c9000100000001'],
+    ['is padded before its end', 'a0c90002000000010000000480c9000100000001'],
     ['claims padding of zero bytes', 'a0c900020000000100000000'],
     ['has an item that runs over its end', '81ca0002000000010109414200'],
   ] as const) {
