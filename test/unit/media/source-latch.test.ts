@@ -85,10 +85,33 @@ describe('the source latch (RFC 4961)', () => {
     assert.ok(latch.accept(PHONE, 5000, 1, 2, 10_000));
   });
 
-  it('takes RTCP from the latched host alone', () => {
+  it('gives a stranger who waits for a re-INVITE no chance before the phone', () => {
     const latch = signaled();
     latch.accept(PHONE, 4000, 1, 1, 0);
-    assert.ok(latch.acceptControl(PHONE));
-    assert.equal(latch.acceptControl(STRANGER), false);
+    latch.signal(PHONE, 5000);
+    assert.equal(latch.accept(STRANGER, 9, 2, 1, 10_000), false);
+    assert.ok(latch.accept(PHONE, 4000, 1, 2, 10_010), 'the old source still flows');
+    assert.equal(latch.accept(STRANGER, 9, 2, 2, 10_020), false);
+    assert.ok(latch.accept(PHONE, 5000, 1, 3, 10_030));
+    assert.equal(latch.port, 5000);
+  });
+
+  it('opens to a new NAT binding when neither address spoke for a second', () => {
+    const latch = signaled();
+    latch.accept(PHONE, 4000, 1, 1, 0);
+    latch.signal(PHONE, 5000);
+    assert.equal(latch.accept(NAT, 61000, 1, 1, 10_000), false);
+    assert.ok(latch.accept(NAT, 61000, 1, 51, 11_001));
+  });
+
+  it('takes RTCP from the latched host alone: its media ports, or its SSRC', () => {
+    const latch = signaled();
+    latch.accept(PHONE, 4000, 77, 1, 0);
+    assert.ok(latch.acceptControl(PHONE, 4000, 1));
+    assert.ok(latch.acceptControl(PHONE, 4001, 1));
+    assert.ok(latch.acceptControl(PHONE, 9999, 77));
+    assert.equal(latch.acceptControl(PHONE, 9999, 1), false);
+    assert.equal(latch.acceptControl(STRANGER, 4001, 77), false);
+    assert.equal(latch.strangerCount, 2);
   });
 });
