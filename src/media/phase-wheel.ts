@@ -45,8 +45,12 @@ export class PhaseWheel {
     return this.#add(true, run, nowMs);
   }
 
-  addWorker(run: SlotTask, nowMs: number): Seat {
-    return this.#add(false, run, nowMs);
+  /** Takes the phase of `beside`, so that a leg wakes the thread once per frame, else the emptiest. */
+  addWorker(run: SlotTask, nowMs: number, beside?: Seat): Seat {
+    if (beside === undefined) return this.#add(false, run, nowMs);
+    const seat = { isSender: false, run, nextSlot: beside.nextSlot };
+    this.#listOf(seat).push(seat);
+    return seat;
   }
 
   remove(seat: Seat): void {

@@ -60,7 +60,7 @@ export class Talker {
     const waitingFrames = this.#toneFrames.length - this.#toneAt;
     checkDigits(digits, Math.ceil((waitingFrames * 20) / (TONE_MS + PAUSE_MS)));
     if (digits.length === 0) return Promise.resolve();
-    const frames = [...digits].flatMap((digit) => {
+    const frames = digits.split('').flatMap((digit) => {
       const sampleRateHz = clipEncoder.sampleRateHz;
       const samples = dtmfTone(digit, sampleRateHz, TONE_MS, PAUSE_MS);
       return encodeClip(clipEncoder, { samples, sampleRateHz }).frames;
