@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { clauses, splitClauses } from '../../../src/speech/clauses.ts';
 
 async function cut(...pieces: string[]): Promise<string[]> {

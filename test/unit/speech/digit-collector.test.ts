@@ -4,7 +4,7 @@ import { DigitCollector } from '../../../src/speech/digit-collector.ts';
 describe('the digit collector', () => {
   const press = (keys: string, isKnown: (digits: string) => boolean = () => false) => {
     const collector = new DigitCollector();
-    return { results: [...keys].map((key) => collector.press(key, isKnown)), collector };
+    return { results: Array.from(keys, (key) => collector.press(key, isKnown)), collector };
   };
 
   it('collects until the pound key', () => {

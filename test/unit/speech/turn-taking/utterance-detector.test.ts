@@ -3,7 +3,9 @@ import { UtteranceDetector } from '../../../../src/speech/turn-taking/utterance-
 
 /** Each digit is a tenth of the probability of one frame. */
 function run(frames: string, detector = new UtteranceDetector()): string[] {
-  return [...frames].map((digit, index) => detector.update(Number(digit) / 10, (index + 1) * 20));
+  return Array.from(frames, (digit, index) =>
+    detector.update(Number(digit) / 10, (index + 1) * 20),
+  );
 }
 
 describe('the utterance detector', () => {
