@@ -1,7 +1,6 @@
 import type { Config } from './config.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
-import { workspaceRateLimit } from './http/rate-limit.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
@@ -51,8 +50,10 @@ export function buildApp({ config, log, version }: AppOptions): App {
       : { status: 'degraded', reasons: [lastFailure] };
   };
 
-  const auth = createAuth({ verify: (key) => opened().apiKeys.verify(key) });
-  const rateLimit = workspaceRateLimit(auth, config.http.requestsPerMinute);
+  const auth = createAuth({
+    apiKeys: { verify: (key) => opened().apiKeys.verify(key) },
+    requestsPerMinute: config.http.requestsPerMinute,
+  });
   const http = new HttpPart({
     ...config.http,
     log,
@@ -67,7 +68,7 @@ export function buildApp({ config, log, version }: AppOptions): App {
           calls: opened().calls,
           hangUp: () => Promise.resolve(),
         }),
-      (app) => agentRoutes(app, { auth, rateLimit, agents: opened().agents, nowMs: Date.now }),
+      (app) => agentRoutes(app, { auth, agents: opened().agents, nowMs: Date.now }),
     ],
   });
 
