@@ -64,7 +64,6 @@ export function buildApp({ config, log, version }: AppOptions): App {
       (app) =>
         callRoutes(app, {
           auth,
-          rateLimit,
           calls: opened().calls,
           hangUp: () => Promise.resolve(),
         }),
