@@ -88,7 +88,7 @@ export class WebRtcLeg {
       sendDigits: (digits) => talker.sendDigits(digits, codecs.clipEncoder('opus')),
     });
     this.#senderSeat = ticker.addSender(this.#tickSend);
-    this.#workerSeat = ticker.addWorker(this.#tickWork);
+    this.#workerSeat = ticker.addWorker(this.#tickWork, this.#senderSeat);
   }
 
   /** Rejects with what `WebRtcPort.accept` throws, or `MEDIA_CODEC_UNAVAILABLE`. */
