@@ -49,7 +49,7 @@ export async function benchSignaling(
   });
   await new Promise<void>((resolve) => {
     srf.on('connect', () => resolve());
-    srf.connect({ host: '127.0.0.1', port: engine.admin.port, secret: 'bench-secret' });
+    void srf.connect({ host: '127.0.0.1', port: engine.admin.port, secret: 'bench-secret' });
   });
   const port = engine.listening[0]?.port ?? 0;
   try {

@@ -31,8 +31,10 @@ function answered(over: { readonly [name: string]: string } = {}) {
 }
 
 describe('an inbound call', () => {
-  it('gets 100 at once and reaches the application with rport and received filled in', () => {
+  it('gets 100 when the application is slow, and reaches the application with rport and received filled in', () => {
     const { bench, flow } = call({ Via: 'SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKnat;rport' });
+    assert.deepEqual(flow.lines, []);
+    bench.pass(200);
     assert.deepEqual(flow.lines, ['SIP/2.0 100 Trying']);
     const frame = bench.app.last();
     assert.deepEqual(frame.tokens.slice(1, 7), [
@@ -63,6 +65,7 @@ describe('an inbound call', () => {
 
   it('swallows repeated INVITEs: the application sees one', () => {
     const { bench, flow } = call();
+    bench.pass(200);
     bench.receive(requestLines('INVITE', { 'Content-Type': 'application/sdp' }), flow, SDP);
     assert.equal(bench.app.told.length, 1);
     assert.deepEqual(flow.lines, ['SIP/2.0 100 Trying', 'SIP/2.0 100 Trying']);
