@@ -50,6 +50,8 @@ export interface InboundRequest {
   reliable: ReliableProvisionals | undefined;
   /** Ends the wait for an application that never answers. */
   deadline: Timer | undefined;
+  /** Sends 100 when the application is slow. */
+  trying: Timer | undefined;
 }
 
 export interface ContextOptions {
