@@ -271,9 +271,9 @@ export class RtpLeg {
   readonly #tickSend = (nowMs: number, missed: number): void => {
     const media = this.#media;
     if (media === null) return;
-    if (!mayWeSend(media.parameters)) return media.talker.tickOnHold(missed);
-    const isPause = media.talker.tick(media.playout, missed);
-    if (isPause && this.#leadMs > 0) {
+    if (mayWeSend(media.parameters)) media.talker.tick(media.playout, missed);
+    else media.talker.tickOnHold(missed);
+    if (this.#leadMs > 0 && !media.talker.isTalking) {
       // An utterance began ahead of its tick; the pause after it pays that time back.
       this.#options.ticker.delay(media.senderSeat, this.#leadMs);
       this.#leadMs = 0;
