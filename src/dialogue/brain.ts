@@ -8,6 +8,7 @@ import { agentTools } from './tools.ts';
 export { ConversationHistory } from './history.ts';
 export { keypadDigits, keypadMessage, type Message, type ToolCall } from './message.ts';
 export { phrasebookGrammar } from './phrasebook/grammar.ts';
+export { closeLlmConnections } from './providers/event-request.ts';
 export { renderTemplate } from './render-template.ts';
 export type { Brain, ReplyOptions, ReplyPart } from './reply.ts';
 
