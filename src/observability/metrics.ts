@@ -47,10 +47,10 @@ export interface EndedCallFigures {
 
 /** What is so now, as against what happened. */
 export interface LiveFigures {
-  callsLive?(): number;
-  waitingWrites?(): number;
-  sipTransactions?(): number;
-  mediaPortsFree?(): number;
+  readonly callsLive?: () => number;
+  readonly waitingWrites?: () => number;
+  readonly sipTransactions?: () => number;
+  readonly mediaPortsFree?: () => number;
 }
 
 const SHORT_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
