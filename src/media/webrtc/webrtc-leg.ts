@@ -222,6 +222,8 @@ export class WebRtcLeg {
     }
     if (transport !== this.#transport) return;
     this.#transport = null;
+    // The browser may close its old connection before the new one works.
+    if (this.#next !== null) return;
     if (reason !== 'network-lost') return this.#end(reason);
     const withinMs = this.#options.resumeWithinMs ?? RESUME_WITHIN_MS;
     this.#resumeTimer = setTimeout(() => this.#giveUpResuming(), withinMs);

@@ -34,6 +34,12 @@ export class CallClient {
   #listener;
   /** @type {RTCPeerConnection | null} */
   #peer = null;
+  /**
+   * The connection that was lost, kept until another works: closing it would end the call.
+   *
+   * @type {RTCPeerConnection | null}
+   */
+  #abandoned = null;
   /** @type {RTCDataChannel | null} */
   #channel = null;
   /** @type {{ callId: string, token: string } | null} */
@@ -85,19 +91,19 @@ export class CallClient {
 
   async #connect() {
     const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-    const old = this.#peer;
+    if (this.#abandoned === null) this.#abandoned = this.#peer;
+    else this.#peer?.close();
     this.#peer = peer;
     for (const track of this.#microphone.getAudioTracks()) peer.addTrack(track, this.#microphone);
     this.#listenTo(peer, peer.createDataChannel('events'));
-    peer.ontrack = ({ streams, track }) => {
+    peer.addEventListener('track', ({ streams, track }) => {
       this.#listener.onAudio(streams[0] ?? new MediaStream([track]));
-    };
+    });
     await peer.setLocalDescription();
     const sdp = await this.#postOffer(peer.localDescription?.sdp ?? '');
     if (this.#isOver) return;
     this.#startTimer(CONNECT_TIMEOUT_MS, () => this.#onLost(peer));
     await peer.setRemoteDescription({ type: 'answer', sdp });
-    old?.close();
   }
 
   /**
@@ -106,18 +112,18 @@ export class CallClient {
    */
   #listenTo(peer, channel) {
     this.#channel = channel;
-    channel.onmessage = ({ data }) => this.#onMessage(String(data));
-    peer.onconnectionstatechange = () => {
+    channel.addEventListener('message', ({ data }) => this.#onMessage(String(data)));
+    peer.addEventListener('connectionstatechange', () => {
       if (peer !== this.#peer || this.#isOver) return;
       const state = peer.connectionState;
       if (state === 'connected') this.#onConnected();
       if (state === 'failed') this.#onLost(peer);
       if (state === 'disconnected') this.#startTimer(DISCONNECTED_MS, () => this.#onLost(peer));
-    };
+    });
     // The gateway ended the association without a word: the call is over.
-    channel.onclose = () => {
+    channel.addEventListener('close', () => {
       if (peer === this.#peer && this.#isLive) this.#end('');
-    };
+    });
   }
 
   /**
@@ -150,6 +156,8 @@ export class CallClient {
 
   #onConnected() {
     clearTimeout(this.#timer);
+    this.#abandoned?.close();
+    this.#abandoned = null;
     this.#resumes = 0;
     this.#isLive = true;
     this.#listener.onConnected();
@@ -219,9 +227,11 @@ export class CallClient {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#abort.abort();
-    const peer = this.#peer;
+    const peers = [this.#peer, this.#abandoned];
     // A moment for the hang-up message to leave.
-    setTimeout(() => peer?.close(), 100);
+    setTimeout(() => {
+      for (const peer of peers) peer?.close();
+    }, 100);
     return true;
   }
 

@@ -58,6 +58,7 @@ export class CallView {
   #ring = element('div', { class: 'ring', 'aria-hidden': 'true' });
   #callButton = element('button', { type: 'button', class: 'call-button' });
   #stateWord = element('p', { class: 'state', role: 'status' });
+  #detail = element('p', { class: 'detail', role: 'status' });
   #clock = element('p', { class: 'clock', role: 'timer', 'aria-label': 'Call time' });
   #level = element('meter', { class: 'level', min: '0', max: '1', value: '0' });
   #check = element('button', { type: 'button', class: 'quiet' }, 'Check your microphone');
@@ -77,7 +78,7 @@ export class CallView {
     this.#keypadButton.append(icon('keypad'), element('span', {}, 'Keypad'));
     this.root.append(
       element('div', { class: 'stage' }, this.#ring, this.#callButton),
-      element('div', { class: 'status' }, this.#stateWord, this.#clock),
+      element('div', { class: 'status' }, this.#stateWord, this.#detail, this.#clock),
       this.#alert,
       element('div', { class: 'check' }, this.#check, this.#level, this.#checkWord),
       element('div', { class: 'tools' }, this.#mute, this.#keypadButton),
@@ -86,7 +87,7 @@ export class CallView {
       this.#audio,
     );
     this.#callButton.addEventListener('click', () => this.#toggleCall());
-    this.#check.addEventListener('click', () => this.#toggleCheck());
+    this.#check.addEventListener('click', () => void this.#toggleCheck());
     this.#mute.addEventListener('click', () => this.#toggleMute());
     this.#keypadButton.addEventListener('click', () => this.#toggleKeypad());
     window.addEventListener('pagehide', () => this.#call?.hangUp());
@@ -102,6 +103,8 @@ export class CallView {
   async #startCall() {
     this.#stopMeter();
     this.#captions.clear();
+    this.root.classList.remove('has-captions');
+    this.#clock.textContent = '';
     this.#pressed.textContent = '';
     this.#isMuted = false;
     this.#showMute();
@@ -134,7 +137,7 @@ export class CallView {
       onEnded: (reason) => {
         this.#release();
         this.#show('ended');
-        this.#stateWord.textContent = `${STATE_WORDS.ended}. ${wordsOfEnd(reason)}`;
+        this.#detail.textContent = wordsOfEnd(reason);
       },
       onFailed: (failure) => {
         this.#release();
@@ -190,6 +193,7 @@ export class CallView {
     this.root.classList.toggle('in-call', isInCall);
     if (!isInCall) this.root.classList.remove('has-keypad');
     this.#stateWord.textContent = STATE_WORDS[state];
+    this.#detail.textContent = '';
     if (state !== 'failed') this.#alert.replaceChildren();
     this.#check.textContent = state === 'checking' ? 'Stop the check' : 'Check your microphone';
     this.#checkWord.textContent = '';
@@ -204,6 +208,7 @@ export class CallView {
   }
 
   #showMute() {
+    this.root.classList.toggle('is-muted', this.#isMuted);
     this.#mute.setAttribute('aria-pressed', String(this.#isMuted));
     const word = this.#isMuted ? 'Unmute' : 'Mute';
     this.#mute.replaceChildren(

@@ -31,7 +31,7 @@
       height: min(40rem, calc(100vh - 2.5rem)); border-radius: 1.25rem; overflow: hidden;
       background: #f6f4ef; color: #1c2321; border: 1px solid #d9d5ca;
       box-shadow: 0 16px 56px rgb(0 0 0 / .3); }
-    .panel[hidden] { display: none; }
+    [hidden] { display: none !important; }
     .bar { display: flex; align-items: center; justify-content: space-between;
       padding: .625rem .625rem .625rem 1.25rem; }
     h2 { margin: 0; font: 600 1rem/1.4 system-ui, sans-serif; }
@@ -74,7 +74,7 @@
     return made;
   }
 
-  const host = element('trunkline-call', {});
+  const host = document.createElement('trunkline-call');
   const shadow = host.attachShadow({ mode: 'open' });
   // A constructed sheet, since the page's content policy may forbid inline styles.
   const sheet = new CSSStyleSheet();

@@ -30,9 +30,9 @@ export function keypad(onDigit) {
     'aria-label': 'Keypad',
   });
   for (const [digit = '', letters = ''] of KEYS) {
-    const name = digit === '*' || digit === '#' ? NAMES[digit] : digit;
-    const key = element('button', { type: 'button', class: 'key', 'aria-label': name }, digit);
-    key.append(element('small', { 'aria-hidden': 'true' }, letters));
+    const key = element('button', { type: 'button', class: 'key' }, digit);
+    if (digit === '*' || digit === '#') key.setAttribute('aria-label', NAMES[digit]);
+    if (letters !== '') key.append(' ', element('small', {}, letters));
     key.addEventListener('click', () => onDigit(digit));
     pad.append(key);
   }
