@@ -7,7 +7,6 @@ import type { Config } from './config.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
-import { workspaceRateLimit } from './http/rate-limit.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
@@ -103,8 +102,10 @@ export class Gateway {
 
   #createHttp(version: string): HttpPart {
     const { http } = this.#config;
-    const auth = createAuth({ verify: (key) => this.storage.apiKeys.verify(key) });
-    const rateLimit = workspaceRateLimit(auth, http.requestsPerMinute);
+    const auth = createAuth({
+      apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
+      requestsPerMinute: http.requestsPerMinute,
+    });
     return new HttpPart({
       ...http,
       log: this.#log,
@@ -115,7 +116,6 @@ export class Gateway {
         (app) =>
           callRoutes(app, {
             auth,
-            rateLimit,
             calls: this.storage.calls,
             hangUp: async (workspaceId, id) => {
               const call = this.calls.find(id);
@@ -123,7 +123,7 @@ export class Gateway {
             },
           }),
         (app) =>
-          agentRoutes(app, { auth, rateLimit, agents: this.storage.agents, nowMs: Date.now }),
+          agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
       ],
     });
   }

@@ -4,7 +4,10 @@ import type { Logger } from './observability/logger.ts';
 export interface Part {
   readonly name: string;
   start(): Promise<void>;
-  /** Finishes work in hand. When `hurry` aborts, gives up what is left and returns. */
+  /**
+   * Finishes work in hand. When `hurry` aborts, gives up what is left and returns. It may
+   * have been aborted already.
+   */
   stop(hurry: AbortSignal): Promise<void>;
   /** While stopping: what it still waits for, such as `3 calls live`; null when nothing. */
   waitingFor?(): string | null;

@@ -1,5 +1,4 @@
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import {
   type FastifyPluginAsyncTypebox,
   TypeBoxValidatorCompiler,
@@ -40,7 +39,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   );
   addHooks(app, options);
   await app.register(helmet, HELMET);
-  await app.register(rateLimit, { global: false });
   await registerOpenApi(app, options);
   for (const route of options.routes) await app.register(route);
   return app;

@@ -55,6 +55,11 @@ export class MediaEngine {
     return new MediaEngine(options, await CodecSet.load(options.opus ?? 'auto', rateHz));
   }
 
+  /** For legs of other transports: they live on the same ticker, with the same codecs. */
+  get shared(): { readonly codecs: CodecSet; readonly ticker: Ticker } {
+    return { codecs: this.#codecs, ticker: this.#ticker };
+  }
+
   /** What this worker can speak, best first. */
   get codecs(): readonly CodecName[] {
     return this.#codecs.names;
@@ -115,7 +120,7 @@ export class MediaEngine {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const leg of [...this.#legs]) leg.close();
+    for (const leg of this.#legs) leg.close();
     this.#pool.close();
     this.#codecs.close();
   }

@@ -21,6 +21,7 @@ import { type Script, Speaking } from './speaking.ts';
 import { toSpeechError } from './speech-error.ts';
 import { type OpenStamps, openStamps } from './stamps.ts';
 import { Timers } from './timers.ts';
+import { isBackchannel } from './turn-taking/barge-in.ts';
 import type { Said } from './turn-taking/completeness.ts';
 import { TurnLog } from './turn-log.ts';
 import { fixedClip, RetryBudget, type Voice } from './voice.ts';
@@ -29,6 +30,8 @@ import { fixedClip, RetryBudget, type Voice } from './voice.ts';
 const FAILED_TURNS_MAX = 3;
 /** Voice without any understood word that is shorter than this was a cough, not a turn. */
 const NOISE_VOICED_MAX_MS = 300;
+/** The same for one that cut the agent off: then it goes on with what was not heard. */
+const UNHEARD_VOICED_MAX_MS = 600;
 /** A call is cut this long after its limit, whatever is still being said. */
 const HARD_CUT_AFTER_MS = 5000;
 const WARN_BEFORE_MS = 30_000;
@@ -72,8 +75,8 @@ export class Conversation {
   #ending: { readonly reason: EndReason; readonly detail: string | null } | null = null;
   /** Counts what the caller did; a reply to something older is not given any more. */
   #callerTurns = 0;
-  /** The agent was cut off by what the caller is saying: that is answered, whatever it was. */
-  #hasInterrupted = false;
+  /** What the agent had left to say when the caller took the word; null: it was not cut off. */
+  #unheard: string | null = null;
   #failedTurns = 0;
   #idlePrompts = 0;
   #limitAtMs = 0;
@@ -103,7 +106,7 @@ export class Conversation {
       history: this.#history,
       log: this.#log,
       onSpeaking: () => this.#setActivity('speaking'),
-      onDone: (result) => this.#agentDone(result),
+      onDone: (result) => this.#guard(() => this.#agentDone(result)),
     });
     this.#listening = new Listening({
       sampleRateHz: source.sampleRateHz,
@@ -116,12 +119,13 @@ export class Conversation {
       judge: (text) => this.#judge(text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
-      onInterrupted: () => {
-        this.#hasInterrupted = true;
+      onInterrupted: (unheard) => {
+        this.#unheard = unheard;
         this.#setActivity('listening');
       },
       onGuess: (text) => this.#guess(text),
-      onCommitted: (utterance) => void this.#callerDone(utterance),
+      onCommitted: (utterance) =>
+        void this.#callerDone(utterance).catch((err: unknown) => this.#crash(err)),
     });
   }
 
@@ -145,8 +149,10 @@ export class Conversation {
     if (this.#phase !== 'new') return;
     this.#phase = 'live';
     const { source, agent } = this.#options;
-    source.onFrame((frame, mediaTimeMs) => this.#listening.hear(frame, mediaTimeMs));
-    source.onDigit((digit) => this.#press(digit));
+    source.onFrame((frame, mediaTimeMs) =>
+      this.#guard(() => this.#listening.hear(frame, mediaTimeMs)),
+    );
+    source.onDigit((digit) => this.#guard(() => this.#press(digit)));
     this.#startLimit(agent.timeLimitSeconds * 1000);
     const text = this.#greeting();
     if (text !== '') this.#sayings.push({ text: () => text, isFixed: true });
@@ -234,8 +240,8 @@ export class Conversation {
     const { clock } = this.#options;
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
-    const hasInterrupted = this.#hasInterrupted;
-    this.#hasInterrupted = false;
+    const unheard = this.#unheard;
+    this.#unheard = null;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
     stamps.speechEndedAtMs = utterance.speechEndedAtMs;
@@ -250,10 +256,12 @@ export class Conversation {
     }
     if (this.#phase !== 'live') return;
     const isCurrent = turnNumber === this.#callerTurns;
-    const isNoise = !hasInterrupted && utterance.voicedMs < NOISE_VOICED_MAX_MS;
+    const isNoise = isNothing(transcript.text, utterance.voicedMs, unheard !== null);
     stamps.transcriptFinalAtMs = clock.nowMs();
-    if (transcript.text === '' && isNoise) {
+    if (isNoise) {
       this.#speaking.dropSpeculation();
+      // It was cut off by a cough or a "yeah": it says again what was not heard.
+      if (unheard) this.#sayings.unshift({ text: () => unheard, isFixed: false });
       return isCurrent ? this.#next() : undefined;
     }
     this.#recordCaller(transcript.text, 'speech', stamps, utterance.speechStartedAtMs);
@@ -407,6 +415,22 @@ export class Conversation {
     this.#options.onActivity(activity);
   }
 
+  /** A bug ends this one call, not the worker with all its calls. */
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (err) {
+      this.#crash(err);
+    }
+  }
+
+  #crash(err: unknown): void {
+    if (this.#phase === 'ended') return;
+    this.#warn('a conversation broke', err);
+    this.#ending = { reason: 'internal-error', detail: err instanceof Error ? err.name : null };
+    this.#end();
+  }
+
   /** Hears nothing from now on; the agent may still finish its sentence. */
   #close(ending: { reason: EndReason; detail: string | null }): void {
     this.#phase = 'closing';
@@ -432,6 +456,12 @@ export class Conversation {
     this.#listening.close();
     this.#abort.abort();
   }
+}
+
+/** A cough, or what people say while they go on listening. */
+function isNothing(text: string, voicedMs: number, hasInterrupted: boolean): boolean {
+  if (text === '') return voicedMs < (hasInterrupted ? UNHEARD_VOICED_MAX_MS : NOISE_VOICED_MAX_MS);
+  return hasInterrupted && voicedMs < UNHEARD_VOICED_MAX_MS && isBackchannel(text);
 }
 
 async function* onlyText(text: string): AsyncGenerator<TurnPart> {

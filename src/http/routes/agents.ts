@@ -6,7 +6,6 @@ import type { AgentChange, AgentRepository, StoredAgent } from '../../storage/ag
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
-import type { RouteRateLimit } from '../rate-limit.ts';
 import {
   KEYED,
   nullable,
@@ -21,7 +20,6 @@ import {
 export interface AgentRoutesOptions {
   readonly auth: Auth;
   readonly agents: Pick<AgentRepository, 'find' | 'list' | 'update'>;
-  readonly rateLimit: RouteRateLimit;
   nowMs(): number;
 }
 
@@ -65,14 +63,12 @@ const AgentPatch = Type.Partial(Type.Object(FIELDS), { additionalProperties: fal
 const OneAgent = Type.Object({ agent_id: Type.String({ minLength: 1, maxLength: 100 }) });
 
 export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app, options) => {
-  const { auth, agents, rateLimit, nowMs } = options;
-  const config = { rateLimit };
+  const { auth, agents, nowMs } = options;
   const common = { tags: ['Agents'], security: KEYED };
 
   app.get(
     '/v1/agents',
     {
-      config,
       onRequest: auth.needs('agents:read'),
       schema: {
         ...common,
@@ -100,7 +96,6 @@ export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async 
   app.get(
     '/v1/agents/:agent_id',
     {
-      config,
       onRequest: auth.needs('agents:read'),
       schema: {
         ...common,
@@ -119,7 +114,6 @@ export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async 
   app.patch(
     '/v1/agents/:agent_id',
     {
-      config,
       onRequest: auth.needs('agents:write'),
       schema: {
         ...common,

@@ -8,7 +8,6 @@ import type { CallFilter, CallRepository } from '../../storage/call-repository.t
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
-import type { RouteRateLimit } from '../rate-limit.ts';
 import {
   KEYED,
   nullable,
@@ -28,7 +27,6 @@ export interface CallRoutesOptions {
   readonly calls: Pick<CallRepository, 'find' | 'list' | 'transcript'>;
   /** Ends a live call of the workspace; resolves once the hang-up is under way. */
   hangUp(workspaceId: WorkspaceId, id: CallId): Promise<void>;
-  readonly rateLimit: RouteRateLimit;
 }
 
 const STATUSES = ['initiated', 'ringing', 'in-progress', 'completed', 'failed'] as const;
@@ -128,13 +126,11 @@ const ListQuery = Type.Object(
 const OneCall = Type.Object({ call_id: Type.String({ minLength: 1, maxLength: 100 }) });
 
 export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (app, options) => {
-  const { auth, calls, hangUp, rateLimit } = options;
-  const config = { rateLimit };
+  const { auth, calls, hangUp } = options;
 
   app.get(
     '/v1/calls',
     {
-      config,
       onRequest: auth.needs('calls:read'),
       schema: {
         operationId: 'list_calls',
@@ -165,7 +161,6 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
   app.get(
     '/v1/calls/:call_id',
     {
-      config,
       onRequest: auth.needs('calls:read'),
       schema: {
         operationId: 'get_call',
@@ -186,7 +181,6 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
   app.delete(
     '/v1/calls/:call_id',
     {
-      config,
       onRequest: auth.needs('calls:write'),
       schema: {
         operationId: 'hang_up_call',

@@ -14,6 +14,7 @@ export function sendAnswer(
   draft: MessageDraft,
 ): Buffer {
   const packet = serialize(draft);
+  context.wheel.cancel(inbound.trying);
   if (inbound.transaction instanceof InviteServerTransaction) {
     context.servers.respondInvite(inbound.request, inbound.transaction, status, packet);
   } else {

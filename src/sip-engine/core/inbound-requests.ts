@@ -150,6 +150,9 @@ function isMerged(context: EngineContext, request: SipRequest): boolean {
   return context.pendingInvites.has(request.callId) || context.dialogs.has(dialogIdOf(request));
 }
 
+/** RFC 3261 §17.2.1: 100 may be left out when something better leaves within 200 ms. */
+const TRYING_MS = 150;
+
 /** Opens a server transaction and hands the request to an application. */
 export function deliver(
   context: EngineContext,
@@ -169,6 +172,7 @@ export function deliver(
     toTag: dialog?.localTag,
     reliable: undefined,
     deadline: undefined,
+    trying: undefined,
     transaction: isInvite
       ? context.servers.startInvite(request, flow, () => {})
       : context.servers.startNonInvite(request, flow),
@@ -178,7 +182,7 @@ export function deliver(
   if (isInvite) {
     if (dialog === undefined) context.pendingInvites.set(request.callId, inbound);
     else dialog.pendingInviteSequence = request.cseq.sequence;
-    answerForApp(context, inbound, 100);
+    inbound.trying = context.wheel.schedule(TRYING_MS, () => answerForApp(context, inbound, 100));
   }
   app.send(
     networkLeader({
@@ -223,6 +227,7 @@ function receiveCancel(context: EngineContext, request: SipRequest, flow: Flow):
     toTag: inbound?.toTag,
     reliable: undefined,
     deadline: undefined,
+    trying: undefined,
   };
   answerForApp(context, own, isKnown ? 200 : 481);
   settle(context, own);

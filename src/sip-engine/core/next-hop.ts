@@ -1,12 +1,7 @@
 import { isIP } from 'node:net';
 import { bareHost, parseSipUri } from '../message/uri.ts';
-import type { Flow, HostPort, Protocol } from '../transport/transport.ts';
+import { defaultPort, type HostPort, type Protocol } from '../transport/transport.ts';
 import type { EngineContext } from './context.ts';
-
-/** RFC 3263 §4: names to addresses, best first. Rejects when there is none. */
-export interface Resolver {
-  resolve(host: string, port: number | undefined, protocol: Protocol): Promise<readonly HostPort[]>;
-}
 
 export interface NextHop {
   readonly protocol: Protocol;
@@ -32,10 +27,6 @@ export function nextHopOf(uriText: string): NextHop | undefined {
   return { protocol, host: bareHost(uri.params.get('maddr') ?? uri.host), port: uri.port };
 }
 
-export function defaultPort(protocol: Protocol): number {
-  return protocol === 'tls' || protocol === 'wss' ? 5061 : 5060;
-}
-
 /** An IP literal gives its one place at once; a name has to be resolved. */
 export function literalPlace(hop: NextHop): HostPort | undefined {
   if (isIP(hop.host) === 0) return undefined;
@@ -54,12 +45,4 @@ export function withPlaces(
     return;
   }
   context.resolver.resolve(hop.host, hop.port, hop.protocol).then(use, () => use([]));
-}
-
-/** The flow to an IP-literal URI, or undefined when it is a name or has no transport. */
-export function flowToLiteral(context: EngineContext, uriText: string): Flow | undefined {
-  const hop = nextHopOf(uriText);
-  const place = hop === undefined ? undefined : literalPlace(hop);
-  if (hop === undefined || place === undefined) return undefined;
-  return context.outbound.flowTo(hop.protocol, place);
 }

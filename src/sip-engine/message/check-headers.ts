@@ -2,7 +2,7 @@ import type { HeaderList } from './header-list.ts';
 import { parseNameAddr, parseVia } from './header-values.ts';
 import { parseParams, parseUnsigned, splitOutside } from './tokens.ts';
 
-const NAME_ADDR_LISTS = new Set(['contact', 'route', 'record-route', 'refer-to', 'referred-by']);
+const NAME_ADDR_LISTS = new Set(['contact', 'route', 'record-route']);
 const ONCE = new Set([
   'max-forwards',
   'content-type',
@@ -39,7 +39,8 @@ function isSound(key: string, value: string): boolean {
     case 'rseq':
       return parseUnsigned(value, 2 ** 32 - 1) !== undefined;
     case 'rack':
-      return /^\d{1,10}\s+\d{1,10}\s+\S+$/.test(value);
+      // Some send the method twice; what follows it is not read.
+      return /^\d{1,10}\s+\d{1,10}\s+\S+/.test(value);
     case 'session-expires':
     case 'min-se':
       return /^\d{1,10}\s*(;|$)/.test(value);

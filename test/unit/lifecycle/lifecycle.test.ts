@@ -21,11 +21,13 @@ function busyPart(name: string, notes: string[]) {
         notes.push(`finished ${name}`);
         resolve();
       };
-      hurry.addEventListener('abort', () => {
+      const giveUp = () => {
         notes.push(`hurried ${name}`);
         resolve();
-      });
+      };
       notes.push(`stopping ${name}`);
+      if (hurry.aborted) giveUp();
+      else hurry.addEventListener('abort', giveUp, { once: true });
     });
   return {
     part: part(name, notes, { stop, waitingFor: () => '3 calls live' }),
