@@ -358,8 +358,9 @@ function mayTheySend({ direction }: RtpParameters): boolean {
   return direction === 'sendrecv' || direction === 'recvonly';
 }
 
+/** A phone that holds us may send music, or nothing: both are right, so neither is awaited. */
 function expectationOf(parameters: RtpParameters): Expectation {
-  if (!mayTheySend(parameters)) return 'nothing';
+  if (parameters.direction !== 'sendrecv') return 'nothing';
   const mayPause = parameters.codec === 'opus' || parameters.comfortNoisePayloadType !== null;
   return mayPause ? 'may-be-silent' : 'audio';
 }
