@@ -110,7 +110,7 @@ export class MediaEngine {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const leg of [...this.#legs]) leg.close();
+    for (const leg of this.#legs) leg.close();
     this.#pool.close();
     this.#codecs.close();
   }
