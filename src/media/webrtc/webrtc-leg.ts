@@ -88,7 +88,7 @@ export class WebRtcLeg {
       sendDigits: (digits) => talker.sendDigits(digits, codecs.clipEncoder('opus')),
     });
     this.#senderSeat = ticker.addSender(this.#tickSend);
-    this.#workerSeat = ticker.addWorker(this.#tickWork);
+    this.#workerSeat = ticker.addWorker(this.#tickWork, this.#senderSeat);
   }
 
   /** Rejects with what `WebRtcPort.accept` throws, or `MEDIA_CODEC_UNAVAILABLE`. */
@@ -258,14 +258,14 @@ export class WebRtcLeg {
   }
 
   readonly #tickSend = (nowMs: number, missed: number): void => {
-    if (!this.#maySend()) return this.#talker.tickOnHold(missed);
-    const isPause = this.#talker.tick(this.#playout, missed);
-    if (isPause && this.#leadMs > 0) {
+    if (this.#maySend()) this.#talker.tick(this.#playout, missed);
+    else this.#talker.tickOnHold(missed);
+    if (this.#leadMs > 0 && !this.#talker.isTalking) {
       // An utterance began ahead of its tick; the pause after it pays that time back.
       this.#options.ticker.delay(this.#senderSeat, this.#leadMs);
       this.#leadMs = 0;
     }
-    if (this.#rtcp.isReportDue(nowMs)) this.#sendRtcp(nowMs, false);
+    if (this.isConnected && this.#rtcp.isReportDue(nowMs)) this.#sendRtcp(nowMs, false);
   };
 
   readonly #tickWork = (_nowMs: number, missed: number): void => {
