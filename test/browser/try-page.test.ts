@@ -237,6 +237,13 @@ describe('the try page', function () {
     });
   }
 
+  it('says that plain HTTP will not do', async () => {
+    await open('agt_demo');
+    await page.goto(`${server.url.replace('127.0.0.1', 'gateway.test')}/try/agt_demo`);
+    await page.getByRole('button', { name: 'Start the call' }).click();
+    await page.getByRole('alert').getByText('This page needs a secure address').waitFor();
+  });
+
   it('says that the network is down', async () => {
     await open('agt_demo');
     await page.context().setOffline(true);

@@ -38,6 +38,8 @@ export async function startBrowser(options: BrowserOptions = {}): Promise<TestBr
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
+    // A name that is not the machine itself, so that plain HTTP is not a secure context.
+    '--host-resolver-rules=MAP gateway.test 127.0.0.1',
   ];
   if (access !== 'none') args.push('--use-fake-device-for-media-stream');
   if (access !== 'refused') args.push('--use-fake-ui-for-media-stream');

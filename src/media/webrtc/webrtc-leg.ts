@@ -265,7 +265,7 @@ export class WebRtcLeg {
       this.#options.ticker.delay(this.#senderSeat, this.#leadMs);
       this.#leadMs = 0;
     }
-    if (this.#rtcp.isReportDue(nowMs)) this.#sendRtcp(nowMs, false);
+    if (this.isConnected && this.#rtcp.isReportDue(nowMs)) this.#sendRtcp(nowMs, false);
   };
 
   readonly #tickWork = (_nowMs: number, missed: number): void => {
