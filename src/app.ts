@@ -122,8 +122,7 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) =>
-          agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
       ],
     });
   }

@@ -11,9 +11,10 @@ import { callerSays, joined, lineSilence } from '../support/test-caller.ts';
  * Arguments: SIP port, codec (pcmu or opus), number of calls, seconds. Talks to its parent by
  * messages: `up` when all calls stand, `done` when all have hung up.
  */
-const [sipPort = 0, codec = 'pcmu', calls = 1, seconds = 10] = process.argv
-  .slice(2)
-  .map((value, index) => (index === 1 ? value : Number(value))) as [number, string, number, number];
+const [port = '0', codec = 'pcmu', count = '1', duration = '10'] = process.argv.slice(2);
+const sipPort = Number(port);
+const calls = Number(count);
+const seconds = Number(duration);
 
 const FRAME_MS = 20;
 /** A question, and the time to hear its answer. */
