@@ -1,4 +1,4 @@
-import createModule, { type Decoder, type SoundSwallowerModule } from 'soundswallower';
+import createModule, { type Decoder } from 'soundswallower';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
