@@ -8,8 +8,10 @@ import { DEMO } from './dialogue/templates/demo.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
 import { agentRoutes } from './http/routes/agents.ts';
+import { apiKeyRoutes } from './http/routes/api-keys.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { workspaceRoutes } from './http/routes/workspaces.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -18,7 +20,7 @@ import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { SipPart } from './sip-part.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
-import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
@@ -105,6 +107,7 @@ export class Gateway {
     const auth = createAuth({
       apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
       requestsPerMinute: http.requestsPerMinute,
+      operator: DEMO_WORKSPACE_ID,
     });
     return new HttpPart({
       ...http,
@@ -122,8 +125,12 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) =>
-          agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        (app) => {
+          const { workspaces, apiKeys } = this.storage;
+          return workspaceRoutes(app, { auth, workspaces, apiKeys, nowMs: Date.now });
+        },
+        (app) => apiKeyRoutes(app, { auth, apiKeys: this.storage.apiKeys, nowMs: Date.now }),
+        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
       ],
     });
   }

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { createAuth } from '../../src/http/auth.ts';
 import { agentRoutes } from '../../src/http/routes/agents.ts';
+import { apiKeyRoutes } from '../../src/http/routes/api-keys.ts';
 import { callRoutes } from '../../src/http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from '../../src/http/routes/operations.ts';
+import { workspaceRoutes } from '../../src/http/routes/workspaces.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
@@ -13,12 +15,18 @@ import { temporaryStorage } from './storage.ts';
 
 export interface TestServerOptions extends Partial<HttpServerOptions> {
   readonly requestsPerMinute?: number;
+  /** Unix time, for the server and its database. */
+  readonly nowMs?: () => number;
 }
 
 /** The real server over a real database, without a socket: use `app.inject`. */
 export async function testServer(options: TestServerOptions = {}) {
-  const temporary = await temporaryStorage();
+  const temporary = await temporaryStorage(
+    options.nowMs === undefined ? {} : { nowMs: options.nowMs },
+  );
   const { storage, adminKey } = temporary;
+  const { workspaces, apiKeys } = storage;
+  const nowMs = options.nowMs ?? (() => 1_800_000_000_000);
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -27,6 +35,7 @@ export async function testServer(options: TestServerOptions = {}) {
   const auth = createAuth({
     apiKeys: storage.apiKeys,
     requestsPerMinute: options.requestsPerMinute ?? 10_000,
+    operator: DEMO_WORKSPACE_ID,
   });
   const hangUp = async (_: string, id: string) => void hungUp.push(id);
   const app: FastifyInstance = await createHttpServer({
@@ -45,11 +54,13 @@ export async function testServer(options: TestServerOptions = {}) {
     routes: [
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
+      (scope) => workspaceRoutes(scope, { auth, workspaces, apiKeys, nowMs }),
+      (scope) => apiKeyRoutes(scope, { auth, apiKeys, nowMs }),
       (scope) =>
         agentRoutes(scope, {
           auth,
           agents: storage.agents,
-          nowMs: () => 1_800_000_000_000,
+          nowMs,
         }),
     ],
     ...options,
@@ -64,7 +75,7 @@ export async function testServer(options: TestServerOptions = {}) {
     setHealth: (report: HealthReport) => void (health = report),
     /** Headers of a new key of the demo workspace, or of another one. */
     async keyWith(scopes: readonly Scope[], workspace = DEMO_WORKSPACE_ID) {
-      await storage.workspaces.create({ id: workspace, name: workspace, type: 'live' }, 1);
+      await storage.workspaces.create({ id: workspace, name: workspace, type: 'standard' }, 1);
       const key = newApiKey('live');
       await storage.apiKeys.create(key, { workspaceId: workspace, label: 'test', scopes }, 1);
       return { authorization: `Bearer ${key}` };
