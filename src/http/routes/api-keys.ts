@@ -26,7 +26,7 @@ export interface ApiKeyRoutesOptions {
     ApiKeyRepository,
     'create' | 'findActive' | 'listActive' | 'revoke' | 'rotate'
   >;
-  nowMs(): number;
+  readonly nowMs: () => number;
 }
 
 const OVERLAP_SECONDS = 86_400;
@@ -80,14 +80,16 @@ const common = { tags: ['Keys'], security: KEYED };
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
   app,
+  options,
+) => {
+  await app.register(allKeysRoutes, options);
+  await app.register(oneKeyRoutes, options);
+};
+
+const allKeysRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
+  app,
   { auth, apiKeys, nowMs },
 ) => {
-  const existing = async (mine: ApiKey, id: string) => {
-    const key = await apiKeys.findActive(mine.workspaceId, id);
-    if (key === null) throw new HttpError('NOT_FOUND', 'There is no such key.');
-    return key;
-  };
-
   app.get(
     '/v1/keys',
     {
@@ -134,6 +136,17 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = asyn
       return reply.code(201).send({ ...toView(made), key });
     },
   );
+};
+
+const oneKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
+  app,
+  { auth, apiKeys, nowMs },
+) => {
+  const existing = async (mine: ApiKey, id: string) => {
+    const key = await apiKeys.findActive(mine.workspaceId, id);
+    if (key === null) throw new HttpError('NOT_FOUND', 'There is no such key.');
+    return key;
+  };
 
   app.post(
     '/v1/keys/:key_id/rotate',

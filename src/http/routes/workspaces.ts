@@ -24,7 +24,7 @@ export interface WorkspaceRoutesOptions {
   readonly auth: Auth;
   readonly workspaces: WorkspaceRepository;
   readonly apiKeys: Pick<ApiKeyRepository, 'create'>;
-  nowMs(): number;
+  readonly nowMs: () => number;
 }
 
 const WorkspaceName = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' });
@@ -68,6 +68,7 @@ export const workspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> 
 ) => {
   await app.register(ownWorkspaceRoutes, options);
   await app.register(operatorRoutes, options);
+  await app.register(anyWorkspaceRoutes, options);
 };
 
 const ownWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async (
@@ -174,6 +175,13 @@ const operatorRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async 
       return reply.code(201).send({ workspace, key: { ...toKeyView(made), key } });
     },
   );
+};
+
+const anyWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async (
+  app,
+  { auth, workspaces, nowMs },
+) => {
+  const common = { tags: ['Operator'], security: KEYED };
 
   app.patch(
     '/v1/workspaces/:workspace_id',
