@@ -4,14 +4,13 @@ import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
+import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
-import { agentRoutes } from './http/routes/agents.ts';
-import { apiKeyRoutes } from './http/routes/api-keys.ts';
+import { ownerRoutes } from './http/owner-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
-import { workspaceRoutes } from './http/routes/workspaces.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -125,12 +124,13 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) => {
-          const { workspaces, apiKeys } = this.storage;
-          return workspaceRoutes(app, { auth, workspaces, apiKeys, nowMs: Date.now });
-        },
-        (app) => apiKeyRoutes(app, { auth, apiKeys: this.storage.apiKeys, nowMs: Date.now }),
-        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        ownerRoutes({
+          auth,
+          storage: () => this.storage,
+          nowMs: Date.now,
+          publicUrl: () => this.http.publicUrl,
+          aiProviders: providersFor(this.#config.llm),
+        }),
       ],
     });
   }
@@ -215,7 +215,7 @@ export class Gateway {
   #snapshot(agent: StoredAgent): AgentSnapshot {
     const { stt, llm, tts, limits } = this.#config;
     const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    return { ...agent, timeLimitSeconds, stt, llm, tts };
+    return { ...agent, timeLimitSeconds, stt, llm: chooseLlm(llm, agent), tts };
   }
 
   async #warmAgents(): Promise<void> {

@@ -1,4 +1,4 @@
-import { KEY_EXPIRY, WORKSPACE_TYPES } from './access-migrations.ts';
+import { AGENT_DOORS, KEY_EXPIRY, WORKSPACE_TYPES } from './access-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
 
@@ -113,6 +113,7 @@ const MIGRATIONS: readonly string[] = [
   `,
   WORKSPACE_TYPES,
   KEY_EXPIRY,
+  AGENT_DOORS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

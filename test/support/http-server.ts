@@ -1,10 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { createAuth } from '../../src/http/auth.ts';
-import { agentRoutes } from '../../src/http/routes/agents.ts';
-import { apiKeyRoutes } from '../../src/http/routes/api-keys.ts';
+import { ownerRoutes } from '../../src/http/owner-routes.ts';
 import { callRoutes } from '../../src/http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from '../../src/http/routes/operations.ts';
-import { workspaceRoutes } from '../../src/http/routes/workspaces.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
@@ -25,8 +23,8 @@ export async function testServer(options: TestServerOptions = {}) {
     options.nowMs === undefined ? {} : { nowMs: options.nowMs },
   );
   const { storage, adminKey } = temporary;
-  const { workspaces, apiKeys } = storage;
   const nowMs = options.nowMs ?? (() => 1_800_000_000_000);
+  const publicUrl = () => 'https://voice.example.org';
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -46,7 +44,7 @@ export async function testServer(options: TestServerOptions = {}) {
     }),
     metrics,
     version: '0.0.0-test',
-    publicUrl: () => 'https://voice.example.org',
+    publicUrl,
     bodyMaxBytes: 65_536,
     requestTimeoutSeconds: 15,
     connectionsMax: 100,
@@ -54,14 +52,13 @@ export async function testServer(options: TestServerOptions = {}) {
     routes: [
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
-      (scope) => workspaceRoutes(scope, { auth, workspaces, apiKeys, nowMs }),
-      (scope) => apiKeyRoutes(scope, { auth, apiKeys, nowMs }),
-      (scope) =>
-        agentRoutes(scope, {
-          auth,
-          agents: storage.agents,
-          nowMs,
-        }),
+      ownerRoutes({
+        auth,
+        storage: () => storage,
+        nowMs,
+        publicUrl,
+        aiProviders: ['phrasebook'],
+      }),
     ],
     ...options,
   });
