@@ -4,10 +4,11 @@ import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
+import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
-import { agentRoutes } from './http/routes/agents.ts';
+import { ownerRoutes } from './http/owner-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import type { Part } from './lifecycle.ts';
@@ -18,7 +19,7 @@ import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { SipPart } from './sip-part.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
-import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
@@ -105,6 +106,7 @@ export class Gateway {
     const auth = createAuth({
       apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
       requestsPerMinute: http.requestsPerMinute,
+      operator: DEMO_WORKSPACE_ID,
     });
     return new HttpPart({
       ...http,
@@ -122,7 +124,13 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        ownerRoutes({
+          auth,
+          storage: () => this.storage,
+          nowMs: Date.now,
+          publicUrl: () => this.http.publicUrl,
+          aiProviders: providersFor(this.#config.llm),
+        }),
       ],
     });
   }
@@ -207,7 +215,7 @@ export class Gateway {
   #snapshot(agent: StoredAgent): AgentSnapshot {
     const { stt, llm, tts, limits } = this.#config;
     const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    return { ...agent, timeLimitSeconds, stt, llm, tts };
+    return { ...agent, timeLimitSeconds, stt, llm: chooseLlm(llm, agent), tts };
   }
 
   async #warmAgents(): Promise<void> {
