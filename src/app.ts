@@ -1,16 +1,21 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { AdmissionInMemory } from './access/admission-in-memory.ts';
+import { PublicCalls } from './access/public-calls.ts';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
 import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
+import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { pageRoutes } from './http/routes/pages.ts';
+import { publicCallRoutes } from './http/routes/public-calls.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -23,6 +28,7 @@ import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/boots
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { webPages } from './web/web-pages.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -30,6 +36,11 @@ export interface GatewayOptions {
   readonly version: string;
 }
 
+const DEMO_AGENT_ID = asAgentId('agt_demo');
+/** Calls to one shared agent by people without an account, at once and per UTC day. */
+const PUBLIC_LIMITS = { concurrentMax: 10, perDayMax: 50 };
+/** Of one address, to doors that need no key. */
+const PUBLIC_REQUESTS_PER_MINUTE = 30;
 /** Agents whose greeting is rendered at start; more wait for their first call. */
 const WARM_AGENTS_MAX = 50;
 
@@ -92,6 +103,7 @@ export class Gateway {
     const { adminKey, adminKeyFile } = this.#bootstrapped;
     const lines = [
       'Trunkline is up',
+      `  Talk to it   ${this.http.publicUrl}/try/${DEMO_AGENT_ID}`,
       `  Dial it      sip:demo@${this.sip.address}`,
       `  API          ${this.http.publicUrl}/docs`,
     ];
@@ -108,6 +120,8 @@ export class Gateway {
       requestsPerMinute: http.requestsPerMinute,
       operator: DEMO_WORKSPACE_ID,
     });
+    const publicCalls = this.#createPublicCalls();
+    const publicLimit = limitByAddress(PUBLIC_REQUESTS_PER_MINUTE);
     return new HttpPart({
       ...http,
       log: this.#log,
@@ -124,6 +138,8 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
+        (app) => publicCallRoutes(app, { calls: publicCalls, limit: publicLimit }),
+        (app) => pageRoutes(app, { pages: webPages() }),
         ownerRoutes({
           auth,
           storage: () => this.storage,
@@ -132,6 +148,18 @@ export class Gateway {
           aiProviders: providersFor(this.#config.llm),
         }),
       ],
+    });
+  }
+
+  #createPublicCalls(): PublicCalls {
+    return new PublicCalls({
+      findAgent: async (id) => {
+        const agent = await this.storage.agents.findForCall(id);
+        if (agent === null) return null;
+        return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
+      },
+      admission: new AdmissionInMemory(PUBLIC_LIMITS, Date.now),
+      calls: () => this.calls,
     });
   }
 
@@ -246,6 +274,7 @@ function createVoicePool(config: Config, log: Logger, metrics: Metrics): VoicePo
       mediaHost: media.host,
       externalAddress: media.externalAddress ?? null,
       ports: media.ports,
+      webRtcPort: media.webrtcPort,
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
@@ -269,9 +298,10 @@ function journalOf({ calls }: Storage): CallJournal {
 
 function demoAgentOf() {
   return {
-    id: asAgentId('agt_demo'),
+    id: DEMO_AGENT_ID,
     displayName: DEMO.displayName,
     isEnabled: true,
+    isShareable: true,
     language: DEMO.language,
     systemPrompt: DEMO.systemPrompt,
     greetingText: DEMO.greetingText,
