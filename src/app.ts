@@ -159,6 +159,7 @@ export class Gateway {
         return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
       },
       admission: new AdmissionInMemory(PUBLIC_LIMITS, Date.now),
+      onError: (err) => this.#log.error({ err }, 'a public place could not be written'),
       calls: () => this.calls,
     });
   }

@@ -1,4 +1,3 @@
-import type { AgentId } from '../model/ids.ts';
 import type { PublicAdmission, PublicPlace, PublicRefusal } from './public-calls.ts';
 
 export interface PublicLimits {
@@ -22,7 +21,7 @@ export class AdmissionInMemory implements PublicAdmission {
   readonly #limits: PublicLimits;
   readonly #nowMs: () => number;
   /** One entry for each agent that was called today, or is being called. */
-  readonly #agents = new Map<AgentId, Counts>();
+  readonly #agents = new Map<string, Counts>();
 
   /** @param nowMs Unix time */
   constructor(limits: PublicLimits, nowMs: () => number) {
@@ -30,35 +29,38 @@ export class AdmissionInMemory implements PublicAdmission {
     this.#nowMs = nowMs;
   }
 
-  async admit(agentId: AgentId): Promise<PublicPlace | PublicRefusal> {
+  async admit(subject: string): Promise<PublicPlace | PublicRefusal> {
     const nowMs = this.#nowMs();
-    const counts = this.#countsOf(agentId, nowMs);
+    const counts = this.#countsOf(subject, nowMs);
     const { concurrentMax, perDayMax } = this.#limits;
     if (counts.ofDay >= perDayMax) {
       const retryAfterSeconds = Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1000);
-      return { admitted: false, retryAfterSeconds };
+      return { isAdmitted: false, retryAfterSeconds };
     }
     if (counts.live >= concurrentMax) {
-      return { admitted: false, retryAfterSeconds: BUSY_RETRY_SECONDS };
+      return { isAdmitted: false, retryAfterSeconds: BUSY_RETRY_SECONDS };
     }
     counts.live += 1;
     counts.ofDay += 1;
     const { day } = counts;
-    let isReleased = false;
+    let [isReleased, isConnected] = [false, false];
     return {
-      admitted: true,
-      release: (wasAnswered) => {
+      isAdmitted: true,
+      connected: async () => {
+        isConnected = true;
+      },
+      release: async () => {
         if (isReleased) return;
         isReleased = true;
         counts.live -= 1;
-        if (!wasAnswered && counts.day === day) counts.ofDay -= 1;
+        if (!isConnected && counts.day === day) counts.ofDay -= 1;
       },
     };
   }
 
-  #countsOf(agentId: AgentId, nowMs: number): Counts {
+  #countsOf(subject: string, nowMs: number): Counts {
     const day = Math.floor(nowMs / DAY_MS);
-    const known = this.#agents.get(agentId) ?? { live: 0, day, ofDay: 0 };
+    const known = this.#agents.get(subject) ?? { live: 0, day, ofDay: 0 };
     if (known.day !== day) {
       known.day = day;
       known.ofDay = 0;
@@ -66,7 +68,7 @@ export class AdmissionInMemory implements PublicAdmission {
         if (live === 0 && lastDay !== day) this.#agents.delete(id);
       }
     }
-    this.#agents.set(agentId, known);
+    this.#agents.set(subject, known);
     return known;
   }
 }

@@ -4,13 +4,15 @@ import type { AgentId, CallId } from '../model/ids.ts';
 
 /** A place of a public call, counted from now on. */
 export interface PublicPlace {
-  readonly admitted: true;
-  /** The call is over, once. One that was never answered is not counted for the day. */
-  release(wasAnswered: boolean): void;
+  readonly isAdmitted: true;
+  /** Media flows: the day is charged for good. */
+  connected(): Promise<void>;
+  /** The call is over. One that never connected is given back to the day too. */
+  release(): Promise<void>;
 }
 
 export interface PublicRefusal {
-  readonly admitted: false;
+  readonly isAdmitted: false;
   readonly retryAfterSeconds: number;
 }
 
@@ -19,7 +21,8 @@ export interface PublicRefusal {
  * counting are one step, so two calls never share the last place.
  */
 export interface PublicAdmission {
-  admit(agentId: AgentId): Promise<PublicPlace | PublicRefusal>;
+  /** @param subject what is counted: an agent's id */
+  admit(subject: string): Promise<PublicPlace | PublicRefusal>;
 }
 
 export type PublicCallReply =
@@ -37,6 +40,8 @@ export interface PublicCallsOptions {
     id: AgentId,
   ) => Promise<{ readonly agent: AgentSnapshot; readonly isShareable: boolean } | null>;
   readonly admission: PublicAdmission;
+  /** A place that could not be written as given back, or as used. */
+  readonly onError: (error: unknown) => void;
   readonly calls: () => Pick<CallService, 'onWebOffer' | 'resumeWebCall'>;
 }
 
@@ -52,16 +57,21 @@ export class PublicCalls {
 
   /** Rejects only when storage fails. */
   async offer(agentId: AgentId, offerSdp: string): Promise<PublicCallReply> {
-    const { findAgent, admission, calls } = this.#options;
+    const { findAgent, admission, calls, onError } = this.#options;
     const found = await findAgent(agentId);
     if (found === null || !found.isShareable || !found.agent.isEnabled) {
       return { type: 'not-found' };
     }
     const place = await admission.admit(agentId);
-    if (!place.admitted) return { type: 'busy', retryAfterSeconds: place.retryAfterSeconds };
+    if (!place.isAdmitted) return { type: 'busy', retryAfterSeconds: place.retryAfterSeconds };
     const { agent } = found;
-    const onOver = (wasAnswered: boolean) => place.release(wasAnswered);
-    return replyOf(await calls().onWebOffer({ agent, offerSdp, onOver }));
+    const reply = await calls().onWebOffer({
+      agent,
+      offerSdp,
+      onAnswered: () => void place.connected().catch(onError),
+      onOver: () => void place.release().catch(onError),
+    });
+    return replyOf(reply);
   }
 
   /**

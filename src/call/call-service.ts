@@ -37,10 +37,10 @@ export interface CallServiceOptions extends CallParts {
 export interface WebCallRequest {
   readonly agent: AgentSnapshot;
   readonly offerSdp: string;
-  /**
-   * The call is over, or there will be none; `wasAnswered` when the two have met. Exactly once.
-   */
-  readonly onOver: (wasAnswered: boolean) => void;
+  /** The browser's media is connected. At most once. */
+  readonly onAnswered: () => void;
+  /** The call is over, or there will be none. Exactly once. */
+  readonly onOver: () => void;
 }
 
 /** The browser of a live call offers again, e.g. since its network changed. */
@@ -87,18 +87,19 @@ export class CallService {
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
-  async onWebOffer({ agent, offerSdp, onOver }: WebCallRequest): Promise<WebCallReply> {
+  async onWebOffer(request: WebCallRequest): Promise<WebCallReply> {
+    const { agent, offerSdp, onOver } = request;
     const place = this.#options.admission.admit(agent);
     const record = this.#newRecord(agent, WEB_ORIGIN);
     if (!place.admitted) {
-      onOver(false);
+      onOver();
       this.#writeRefused(record, place.reason, null);
       return { accepted: false, reason: place.reason };
     }
-    const party = new WebParty(offerSdp, this.#options.pool);
+    const party = new WebParty(offerSdp, this.#options.pool, request.onAnswered);
     const call = this.#add(record, agent, party, () => {
       place.release();
-      onOver(call.record.answeredAtMs !== null);
+      onOver();
     });
     void call.begin();
     const answer = await party.answer;
