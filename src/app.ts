@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
@@ -9,6 +10,7 @@ import { DEMO } from './dialogue/templates/demo.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
+import { publicRoutes } from './http/public-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import type { Part } from './lifecycle.ts';
@@ -49,6 +51,7 @@ export class Gateway {
   readonly #config: Config;
   readonly #log: Logger;
   #storage: Storage | null = null;
+  #webCallTokens: WebCallTokens | null = null;
   #calls: CallService | null = null;
   #bootstrapped: Bootstrapped = { adminKey: null, adminKeyFile: null };
 
@@ -73,6 +76,13 @@ export class Gateway {
   get storage(): Storage {
     if (this.#storage === null) throw new TypeError('storage is not open');
     return this.#storage;
+  }
+
+  /** Mints tokens of public web calls; the doors of browsers redeem them. */
+  get webCallTokens(): WebCallTokens {
+    const { agents, sharedKeys, webCalls } = this.storage;
+    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
+    return (this.#webCallTokens ??= createWebCallTokens(options));
   }
 
   /** @throws TypeError before `start` */
@@ -131,6 +141,7 @@ export class Gateway {
           publicUrl: () => this.http.publicUrl,
           aiProviders: providersFor(this.#config.llm),
         }),
+        publicRoutes({ tokens: () => this.webCallTokens, requestsPerMinute: 30 }),
       ],
     });
   }

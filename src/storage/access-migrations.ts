@@ -25,3 +25,41 @@ export const AGENT_DOORS = `
   ALTER TABLE agents ADD COLUMN ai_model TEXT;
   ALTER TABLE agents ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
 `;
+
+/** Keys that let a public application call one agent. Only their hashes are kept. */
+export const SHARED_KEYS = `
+  CREATE TABLE shared_keys (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+    prefix TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER,
+    revoked_at_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX shared_keys_by_agent ON shared_keys (agent_id, created_at_ms);
+`;
+
+/** Made once, shared by every process of this database. */
+export const SECRETS = `
+  CREATE TABLE secrets (
+    id TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** Tokens that were used. One that has expired is refused without looking here. */
+export const WEB_CALL_REDEMPTIONS = `
+  CREATE TABLE web_call_redemptions (
+    id TEXT PRIMARY KEY,
+    expires_at_ms INTEGER NOT NULL,
+    redeemed_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX web_call_redemptions_by_expiry ON web_call_redemptions (expires_at_ms);
+  -- An hour of grace, should clocks of several machines differ.
+  CREATE TRIGGER web_call_redemptions_prune AFTER INSERT ON web_call_redemptions BEGIN
+    DELETE FROM web_call_redemptions WHERE expires_at_ms < NEW.redeemed_at_ms - 3600000;
+  END;
+`;

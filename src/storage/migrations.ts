@@ -1,4 +1,11 @@
-import { AGENT_DOORS, KEY_EXPIRY, WORKSPACE_TYPES } from './access-migrations.ts';
+import {
+  AGENT_DOORS,
+  KEY_EXPIRY,
+  SECRETS,
+  SHARED_KEYS,
+  WEB_CALL_REDEMPTIONS,
+  WORKSPACE_TYPES,
+} from './access-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
 
@@ -114,6 +121,9 @@ const MIGRATIONS: readonly string[] = [
   WORKSPACE_TYPES,
   KEY_EXPIRY,
   AGENT_DOORS,
+  SHARED_KEYS,
+  SECRETS,
+  WEB_CALL_REDEMPTIONS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
+import { publicRoutes } from '../../src/http/public-routes.ts';
 import { callRoutes } from '../../src/http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from '../../src/http/routes/operations.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
@@ -13,6 +15,7 @@ import { temporaryStorage } from './storage.ts';
 
 export interface TestServerOptions extends Partial<HttpServerOptions> {
   readonly requestsPerMinute?: number;
+  readonly publicRequestsPerMinute?: number;
   /** Unix time, for the server and its database. */
   readonly nowMs?: () => number;
 }
@@ -25,6 +28,8 @@ export async function testServer(options: TestServerOptions = {}) {
   const { storage, adminKey } = temporary;
   const nowMs = options.nowMs ?? (() => 1_800_000_000_000);
   const publicUrl = () => 'https://voice.example.org';
+  const { agents, sharedKeys, webCalls } = storage;
+  const tokens = createWebCallTokens({ agents, sharedKeys, webCalls, nowMs });
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -59,6 +64,10 @@ export async function testServer(options: TestServerOptions = {}) {
         publicUrl,
         aiProviders: ['phrasebook'],
       }),
+      publicRoutes({
+        tokens: () => tokens,
+        requestsPerMinute: options.publicRequestsPerMinute ?? 10_000,
+      }),
     ],
     ...options,
   });
@@ -66,6 +75,7 @@ export async function testServer(options: TestServerOptions = {}) {
   return {
     app,
     storage,
+    tokens,
     hungUp,
     logLines,
     headers: { authorization: `Bearer ${adminKey}` },
