@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
+import { PublicAdmission } from './access/public-admission.ts';
 import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
@@ -52,6 +54,7 @@ export class Gateway {
   readonly #log: Logger;
   #storage: Storage | null = null;
   #webCallTokens: WebCallTokens | null = null;
+  #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
   #bootstrapped: Bootstrapped = { adminKey: null, adminKeyFile: null };
 
@@ -83,6 +86,17 @@ export class Gateway {
     const { agents, sharedKeys, webCalls } = this.storage;
     const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
     return (this.#webCallTokens ??= createWebCallTokens(options));
+  }
+
+  /** The gate of every public door: made once, since it remembers when it last swept. */
+  get publicAdmission(): PublicAdmission {
+    const admissions = this.storage.publicAdmissions;
+    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
+  }
+
+  /** Who may come in by an instant voice link. */
+  get instantLinkDoor(): InstantLinkDoor {
+    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
   }
 
   /** @throws TypeError before `start` */
@@ -141,7 +155,11 @@ export class Gateway {
           publicUrl: () => this.http.publicUrl,
           aiProviders: providersFor(this.#config.llm),
         }),
-        publicRoutes({ tokens: () => this.webCallTokens, requestsPerMinute: 30 }),
+        publicRoutes({
+          tokens: () => this.webCallTokens,
+          links: () => this.instantLinkDoor,
+          requestsPerMinute: 30,
+        }),
       ],
     });
   }

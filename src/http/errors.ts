@@ -123,7 +123,7 @@ export interface ErrorContext {
  * APIs that answer errors in shapes of their own. Each has one serializer, and none answers in
  * another's shape. Public web calls, instant links, click-to-call and chat add theirs here.
  */
-export type ApiFamily = 'v1' | 'public-web-call';
+export type ApiFamily = 'v1' | 'public-web-call' | 'instant-links';
 
 export type ErrorSerializer = (error: HttpError, context: ErrorContext) => object;
 
@@ -138,11 +138,17 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
     code === 'VALIDATION_FAILED'
       ? { detail: issues, request_id: requestId }
       : { error: code, message, request_id: requestId },
+  'instant-links': ({ code, message }, { requestId }) => ({
+    error: message,
+    code,
+    request_id: requestId,
+  }),
 };
 
 /** The first prefix that fits; whatever fits none is answered as `v1`. */
 const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [
   ['/v1/calls/public/', 'public-web-call'],
+  ['/v1/instant-voice-links', 'instant-links'],
   ['/v1/', 'v1'],
 ];
 

@@ -63,3 +63,47 @@ export const WEB_CALL_REDEMPTIONS = `
     DELETE FROM web_call_redemptions WHERE expires_at_ms < NEW.redeemed_at_ms - 3600000;
   END;
 `;
+
+/** Links that carry their own prompt. What has become of one is computed when it is read. */
+export const INSTANT_LINKS = `
+  CREATE TABLE instant_links (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    token TEXT NOT NULL UNIQUE,
+    label TEXT NOT NULL,
+    expiry_preset TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    time_limit_minutes REAL NOT NULL,
+    prompt TEXT NOT NULL,
+    landing_page_title TEXT NOT NULL,
+    landing_page_info TEXT NOT NULL,
+    sessions_max INTEGER,
+    sessions_used INTEGER NOT NULL DEFAULT 0,
+    disabled_at_ms INTEGER,
+    -- Place among the links that were made together.
+    ordinal INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX instant_links_by_workspace
+    ON instant_links (workspace_id, created_at_ms DESC, ordinal, id);
+`;
+
+/**
+ * Calls let in by a public door. A place is held until `released_at_ms`; a day is charged with
+ * those that connected or may still do so.
+ */
+export const PUBLIC_ADMISSIONS = `
+  CREATE TABLE public_admissions (
+    id TEXT PRIMARY KEY,
+    subject TEXT NOT NULL,
+    day TEXT NOT NULL,
+    instance_id TEXT NOT NULL REFERENCES instances (id),
+    admitted_at_ms INTEGER NOT NULL,
+    connected_at_ms INTEGER,
+    released_at_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX public_admissions_by_day ON public_admissions (subject, day);
+  CREATE INDEX public_admissions_live ON public_admissions (subject)
+    WHERE released_at_ms IS NULL;
+`;

@@ -1,6 +1,8 @@
 import {
   AGENT_DOORS,
+  INSTANT_LINKS,
   KEY_EXPIRY,
+  PUBLIC_ADMISSIONS,
   SECRETS,
   SHARED_KEYS,
   WEB_CALL_REDEMPTIONS,
@@ -124,6 +126,8 @@ const MIGRATIONS: readonly string[] = [
   SHARED_KEYS,
   SECRETS,
   WEB_CALL_REDEMPTIONS,
+  INSTANT_LINKS,
+  PUBLIC_ADMISSIONS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
 import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
@@ -10,6 +11,7 @@ import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { asWorkspaceId } from '../../src/model/ids.ts';
 import { newApiKey, type Scope } from '../../src/storage/api-key-repository.ts';
+import { Connection } from '../../src/storage/connection.ts';
 import { DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
 import { temporaryStorage } from './storage.ts';
 
@@ -30,6 +32,7 @@ export async function testServer(options: TestServerOptions = {}) {
   const publicUrl = () => 'https://voice.example.org';
   const { agents, sharedKeys, webCalls } = storage;
   const tokens = createWebCallTokens({ agents, sharedKeys, webCalls, nowMs });
+  const links = createInstantLinkDoor(storage.instantLinks, nowMs);
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -66,6 +69,7 @@ export async function testServer(options: TestServerOptions = {}) {
       }),
       publicRoutes({
         tokens: () => tokens,
+        links: () => links,
         requestsPerMinute: options.publicRequestsPerMinute ?? 10_000,
       }),
     ],
@@ -76,6 +80,7 @@ export async function testServer(options: TestServerOptions = {}) {
     app,
     storage,
     tokens,
+    links,
     hungUp,
     logLines,
     headers: { authorization: `Bearer ${adminKey}` },
@@ -88,6 +93,12 @@ export async function testServer(options: TestServerOptions = {}) {
       return { authorization: `Bearer ${key}` };
     },
     otherWorkspace: asWorkspaceId('ws_other'),
+    /** Runs SQL behind the server's back. */
+    async execute(sql: string) {
+      const connection = await Connection.open(temporary.file, { busyTimeoutMs: 5000 });
+      await connection.exec(sql);
+      await connection.close();
+    },
     async close() {
       await app.close();
       await temporary.remove();
