@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify';
+import assert from 'node:assert/strict';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
 import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
 import { createAuth } from '../../src/http/auth.ts';
@@ -13,6 +14,7 @@ import { asWorkspaceId } from '../../src/model/ids.ts';
 import { newApiKey, type Scope } from '../../src/storage/api-key-repository.ts';
 import { Connection } from '../../src/storage/connection.ts';
 import { DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
+import { watchAnswers } from './described-answers.ts';
 import { temporaryStorage } from './storage.ts';
 
 export interface TestServerOptions extends Partial<HttpServerOptions> {
@@ -44,6 +46,10 @@ export async function testServer(options: TestServerOptions = {}) {
     operator: DEMO_WORKSPACE_ID,
   });
   const hangUp = async (_: string, id: string) => void hungUp.push(id);
+  let wrongAnswers: () => readonly string[] = () => [];
+  const watch: FastifyPluginAsync = async (scope) => void (wrongAnswers = watchAnswers(scope));
+  // Over all routes, not only those of a plugin of its own.
+  const watcher = Object.assign(watch, { [Symbol.for('skip-override')]: true });
   const app: FastifyInstance = await createHttpServer({
     log: createLogger({
       level: 'debug',
@@ -58,6 +64,7 @@ export async function testServer(options: TestServerOptions = {}) {
     connectionsMax: 100,
     trustedProxies: [],
     routes: [
+      watcher,
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
       ownerRoutes({
@@ -102,6 +109,7 @@ export async function testServer(options: TestServerOptions = {}) {
     async close() {
       await app.close();
       await temporary.remove();
+      assert.deepEqual(wrongAnswers(), [], 'answers that the description does not promise');
     },
   };
 }

@@ -36,6 +36,7 @@ const ERRORS = {
   401: LinkError,
   403: LinkError,
   413: LinkError,
+  415: LinkError,
   429: LinkError,
   500: LinkError,
   503: LinkError,

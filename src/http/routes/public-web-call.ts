@@ -93,7 +93,11 @@ const RESPONSES = {
   201: answer('Successful Response', 'PublicShareWebCallResponse'),
   401: failure('Unauthorized'),
   422: answer('Validation Error', 'HTTPValidationError'),
+  400: failure('Bad Request'),
+  413: failure('Content Too Large'),
+  415: failure('Unsupported Media Type'),
   429: failure('Too Many Requests'),
+  500: failure('Internal Server Error'),
   503: failure('Service Unavailable'),
 };
 

@@ -10,7 +10,16 @@ import {
 } from '../../storage/shared-key-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { KEYED, nullable, Time, toNullableTime, toTime, V1_ERRORS, V1Error } from '../shapes.ts';
+import {
+  BODY_ERRORS,
+  KEYED,
+  nullable,
+  Time,
+  toNullableTime,
+  toTime,
+  V1_ERRORS,
+  V1Error,
+} from '../shapes.ts';
 
 export interface SharedKeyRoutesOptions {
   readonly auth: Auth;
@@ -134,7 +143,7 @@ const oneKeyRoutes: FastifyPluginAsyncTypebox<SharedKeyRoutesOptions> = async (
         summary: 'Make a successor; the old key may stay valid for a while',
         params: OneKey,
         body: RotateBody,
-        response: { 201: NewKey, ...ERRORS },
+        response: { 201: NewKey, ...BODY_ERRORS, ...ERRORS },
       },
     },
     async (request, reply) => {
