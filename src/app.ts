@@ -1,7 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+<<<<<<< HEAD
 import { AdmissionInMemory } from './access/admission-in-memory.ts';
 import { PublicCalls } from './access/public-calls.ts';
+=======
+import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
+import { PublicAdmission } from './access/public-admission.ts';
+import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
+>>>>>>> http
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
@@ -12,6 +18,7 @@ import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
+import { publicRoutes } from './http/public-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { pageRoutes } from './http/routes/pages.ts';
@@ -60,6 +67,8 @@ export class Gateway {
   readonly #config: Config;
   readonly #log: Logger;
   #storage: Storage | null = null;
+  #webCallTokens: WebCallTokens | null = null;
+  #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
   #bootstrapped: Bootstrapped = { adminKey: null, adminKeyFile: null };
 
@@ -84,6 +93,24 @@ export class Gateway {
   get storage(): Storage {
     if (this.#storage === null) throw new TypeError('storage is not open');
     return this.#storage;
+  }
+
+  /** Mints tokens of public web calls; the doors of browsers redeem them. */
+  get webCallTokens(): WebCallTokens {
+    const { agents, sharedKeys, webCalls } = this.storage;
+    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
+    return (this.#webCallTokens ??= createWebCallTokens(options));
+  }
+
+  /** The gate of every public door: made once, since it remembers when it last swept. */
+  get publicAdmission(): PublicAdmission {
+    const admissions = this.storage.publicAdmissions;
+    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
+  }
+
+  /** Who may come in by an instant voice link. */
+  get instantLinkDoor(): InstantLinkDoor {
+    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
   }
 
   /** @throws TypeError before `start` */
@@ -146,6 +173,11 @@ export class Gateway {
           nowMs: Date.now,
           publicUrl: () => this.http.publicUrl,
           aiProviders: providersFor(this.#config.llm),
+        }),
+        publicRoutes({
+          tokens: () => this.webCallTokens,
+          links: () => this.instantLinkDoor,
+          requestsPerMinute: 30,
         }),
       ],
     });
