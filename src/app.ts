@@ -1,13 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-<<<<<<< HEAD
-import { AdmissionInMemory } from './access/admission-in-memory.ts';
-import { PublicCalls } from './access/public-calls.ts';
-=======
 import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
 import { PublicAdmission } from './access/public-admission.ts';
+import { PublicCalls } from './access/public-calls.ts';
 import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
->>>>>>> http
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
@@ -44,8 +40,6 @@ export interface GatewayOptions {
 }
 
 const DEMO_AGENT_ID = asAgentId('agt_demo');
-/** Calls to one shared agent by people without an account, at once and per UTC day. */
-const PUBLIC_LIMITS = { concurrentMax: 10, perDayMax: 50 };
 /** Of one address, to doors that need no key. */
 const PUBLIC_REQUESTS_PER_MINUTE = 30;
 /** Agents whose greeting is rendered at start; more wait for their first call. */
@@ -177,7 +171,7 @@ export class Gateway {
         publicRoutes({
           tokens: () => this.webCallTokens,
           links: () => this.instantLinkDoor,
-          requestsPerMinute: 30,
+          requestsPerMinute: PUBLIC_REQUESTS_PER_MINUTE,
         }),
       ],
     });
@@ -190,7 +184,7 @@ export class Gateway {
         if (agent === null) return null;
         return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
       },
-      admission: new AdmissionInMemory(PUBLIC_LIMITS, Date.now),
+      admission: () => this.publicAdmission,
       onError: (err) => this.#log.error({ err }, 'a public place could not be written'),
       calls: () => this.calls,
     });

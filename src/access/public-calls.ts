@@ -1,29 +1,7 @@
 import type { CallService, WebCallReply, WebResumption } from '../call/call-service.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { AgentId, CallId } from '../model/ids.ts';
-
-/** A place of a public call, counted from now on. */
-export interface PublicPlace {
-  readonly isAdmitted: true;
-  /** Media flows: the day is charged for good. */
-  connected(): Promise<void>;
-  /** The call is over. One that never connected is given back to the day too. */
-  release(): Promise<void>;
-}
-
-export interface PublicRefusal {
-  readonly isAdmitted: false;
-  readonly retryAfterSeconds: number;
-}
-
-/**
- * Limits of what anyone may do with one agent: so many calls at once, so many a day. Asking and
- * counting are one step, so two calls never share the last place.
- */
-export interface PublicAdmission {
-  /** @param subject what is counted: an agent's id */
-  admit(subject: string): Promise<PublicPlace | PublicRefusal>;
-}
+import type { PublicAdmission } from './public-admission.ts';
 
 export type PublicCallReply =
   | { readonly type: 'answer'; readonly callId: CallId; readonly sdp: string; resumeToken: string }
@@ -39,7 +17,7 @@ export interface PublicCallsOptions {
   readonly findAgent: (
     id: AgentId,
   ) => Promise<{ readonly agent: AgentSnapshot; readonly isShareable: boolean } | null>;
-  readonly admission: PublicAdmission;
+  readonly admission: () => Pick<PublicAdmission, 'admit'>;
   /** A place that could not be written as given back, or as used. */
   readonly onError: (error: unknown) => void;
   readonly calls: () => Pick<CallService, 'onWebOffer' | 'resumeWebCall'>;
@@ -62,7 +40,7 @@ export class PublicCalls {
     if (found === null || !found.isShareable || !found.agent.isEnabled) {
       return { type: 'not-found' };
     }
-    const place = await admission.admit(agentId);
+    const place = await admission().admit(agentId);
     if (!place.isAdmitted) return { type: 'busy', retryAfterSeconds: place.retryAfterSeconds };
     const { agent } = found;
     const reply = await calls().onWebOffer({

@@ -17,7 +17,7 @@ export class PhoneLeg implements WorkerLeg {
   constructor(options: PhoneLegOptions) {
     const { rtp } = options;
     this.#rtp = rtp;
-    this.conversation = new LegConversation({ ...options, source: rtp.source, sink: rtp.sink });
+    this.conversation = new LegConversation({ ...options, media: rtp });
     rtp.onMediaTimedOut(() => this.conversation.end('media-timeout', null));
   }
 
