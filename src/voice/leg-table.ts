@@ -108,7 +108,8 @@ export class LegTable {
     for (const entry of lost) {
       const { opening, isClosing, events } = entry;
       this.#forget(entry, null);
-      if (opening !== null) opening.reject(new VoiceError('VOICE_WORKER_LOST', 'voice worker died'));
+      if (opening !== null)
+        opening.reject(new VoiceError('VOICE_WORKER_LOST', 'voice worker died'));
       else if (!isClosing) events.onLost();
     }
     return lost.length;
@@ -119,7 +120,9 @@ export class LegTable {
     try {
       const opened = await new Promise<Opened>((resolve, reject) => {
         const timer = setTimeout(() => {
-          reject(new VoiceError('VOICE_WORKER_LOST', 'the voice worker did not open a leg in time'));
+          reject(
+            new VoiceError('VOICE_WORKER_LOST', 'the voice worker did not open a leg in time'),
+          );
         }, OPEN_TIMEOUT_MS);
         entry.opening = {
           resolve: (answer) => {

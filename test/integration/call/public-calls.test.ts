@@ -162,7 +162,10 @@ describe('calls to a shared agent', function () {
     for (let i = 0; i < 31; i += 1) {
       statuses.push((await offer({ sdp: 'v=0' })).status);
     }
-    assert.deepEqual(statuses.slice(0, 30), Array.from({ length: 30 }, () => 400));
+    assert.deepEqual(
+      statuses.slice(0, 30),
+      Array.from({ length: 30 }, () => 400),
+    );
     assert.equal(statuses[30], 429);
   });
 
