@@ -1,7 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { Admission } from './call/admission.ts';
-import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
+import {
+  type AgentDirectory,
+  CallService,
+  type CallServiceOptions,
+} from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
@@ -65,6 +69,10 @@ export class Gateway {
       },
     });
     this.http = this.#createHttp(version);
+    this.metrics.observe({
+      callsLive: () => this.#calls?.liveCount ?? 0,
+      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
+    });
     this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
   }
 
@@ -219,9 +227,17 @@ export class Gateway {
     }
   }
 
-  #observer(): CallObserver {
+  #observer(): CallServiceOptions['observer'] {
     return {
       onStarted: ({ direction, door }) => this.metrics.callStarted(direction, door),
+      onTurn: ({ record: { answeredAtMs } }, { role, index, stamps }) => {
+        const { speechEndedAtMs: askedAtMs, playoutStartedAtMs: heardAtMs } = stamps;
+        if (role !== 'agent' || heardAtMs === null) return;
+        if (askedAtMs !== null) this.metrics.replyStarted((heardAtMs - askedAtMs) / 1000);
+        else if (index === 0 && answeredAtMs !== null) {
+          this.metrics.greetingStarted((heardAtMs - answeredAtMs) / 1000);
+        }
+      },
       onEnded: (call, ending, turns) => {
         const { id: callId, ...record } = call;
         reportEndedCall({ ...record, ...ending, callId, turns }, this.#log, this.metrics);
