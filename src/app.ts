@@ -1,11 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { Admission } from './call/admission.ts';
-import {
-  type AgentDirectory,
-  CallService,
-  type CallServiceOptions,
-} from './call/call-service.ts';
+import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
@@ -130,8 +126,7 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) =>
-          agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
       ],
     });
   }
