@@ -4,7 +4,7 @@ import { SETTINGS } from './config/settings.ts';
 export function helpText(): string {
   const settings = SETTINGS.flatMap(({ env, schema }) => {
     if (env === null) return [];
-    const byDefault = schema.default === undefined ? '' : ` [${String(schema.default)}]`;
+    const byDefault = schema.default === undefined ? '' : ` [${JSON.stringify(schema.default)}]`;
     return [`  ${env}${byDefault}\n      ${schema.description}`];
   });
   return `NAME

@@ -51,6 +51,8 @@ function createApp(options: HttpServerOptions): FastifyInstance {
     // Time for a whole request to arrive; also what closes a client that sends a byte a second.
     requestTimeout: options.requestTimeoutSeconds * 1000,
     connectionTimeout: options.requestTimeoutSeconds * 2000,
+    // Node looks for slow requests this often; its own half minute would double the wait.
+    http: { connectionsCheckingInterval: options.requestTimeoutSeconds * 250 },
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
@@ -66,7 +68,10 @@ function createApp(options: HttpServerOptions): FastifyInstance {
     clientErrorHandler: (error, socket) => {
       const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
       const body = JSON.stringify(bodyOf('/', toHttpError({ statusCode: status }), '', options));
-      if (!socket.writable) return void socket.destroy();
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
       socket.end(
         `HTTP/1.1 ${status} ${status === 408 ? 'Request Timeout' : 'Bad Request'}\r\n` +
           `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +

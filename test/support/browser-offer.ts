@@ -1,4 +1,4 @@
-/** What Chromium 140 offers for a microphone and a data channel, shortened by half its candidates. */
+/** What Chromium offers for a microphone and a data channel, shortened by half its candidates. */
 export const BROWSER_OFFER = [
   'v=0',
   'o=- 5297472436574897460 2 IN IP4 127.0.0.1',

@@ -47,7 +47,6 @@ export const bakery: AgentSnapshot = {
         id: 'goodbye',
         says: ['goodbye', 'bye'],
         replies: ['Goodbye, see you soon.'],
-        // oxlint-disable-next-line unicorn/no-thenable -- A word of the phrasebook, never awaited.
         after: 'hang-up',
       },
     ],

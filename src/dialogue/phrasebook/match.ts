@@ -219,7 +219,12 @@ export function isWholeKeypadEntry(
   if (match.kind === 'keypad' && isExpected) return true;
   // Half of a code that was asked for is no key of a menu.
   const longer = Array.from({ length: KEYS_MAX - digits.length }, (_, count) =>
-    toWords([...digits.padEnd(digits.length + count + 1, '0')].join(' ')),
+    toWords(
+      digits
+        .padEnd(digits.length + count + 1, '0')
+        .split('')
+        .join(' '),
+    ),
   );
   const others = isExpected || match.kind === 'keypad' ? expected : [...expected, ...open];
   return matchWhole(others, longer) === null;

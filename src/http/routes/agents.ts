@@ -20,7 +20,7 @@ import {
 export interface AgentRoutesOptions {
   readonly auth: Auth;
   readonly agents: Pick<AgentRepository, 'find' | 'list' | 'update'>;
-  nowMs(): number;
+  readonly nowMs: () => number;
 }
 
 const text = (maxLength: number) => Type.String({ maxLength });

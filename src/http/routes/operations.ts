@@ -13,7 +13,7 @@ export interface HealthReport {
 
 export interface OperationRoutesOptions {
   readonly metrics: Metrics;
-  health(): HealthReport;
+  readonly health: () => HealthReport;
 }
 
 const Health = Type.Object(

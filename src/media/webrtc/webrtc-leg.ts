@@ -222,6 +222,8 @@ export class WebRtcLeg {
     }
     if (transport !== this.#transport) return;
     this.#transport = null;
+    // The browser may close its old connection before the new one works.
+    if (this.#next !== null) return;
     if (reason !== 'network-lost') return this.#end(reason);
     const withinMs = this.#options.resumeWithinMs ?? RESUME_WITHIN_MS;
     this.#resumeTimer = setTimeout(() => this.#giveUpResuming(), withinMs);
@@ -256,14 +258,14 @@ export class WebRtcLeg {
   }
 
   readonly #tickSend = (nowMs: number, missed: number): void => {
-    if (!this.#maySend()) return this.#talker.tickOnHold(missed);
-    const isPause = this.#talker.tick(this.#playout, missed);
-    if (isPause && this.#leadMs > 0) {
+    if (this.#maySend()) this.#talker.tick(this.#playout, missed);
+    else this.#talker.tickOnHold(missed);
+    if (this.#leadMs > 0 && !this.#talker.isTalking) {
       // An utterance began ahead of its tick; the pause after it pays that time back.
       this.#options.ticker.delay(this.#senderSeat, this.#leadMs);
       this.#leadMs = 0;
     }
-    if (this.#rtcp.isReportDue(nowMs)) this.#sendRtcp(nowMs, false);
+    if (this.isConnected && this.#rtcp.isReportDue(nowMs)) this.#sendRtcp(nowMs, false);
   };
 
   readonly #tickWork = (_nowMs: number, missed: number): void => {

@@ -150,9 +150,6 @@ function isMerged(context: EngineContext, request: SipRequest): boolean {
   return context.pendingInvites.has(request.callId) || context.dialogs.has(dialogIdOf(request));
 }
 
-/** RFC 3261 §17.2.1: 100 may be left out when something better leaves within 200 ms. */
-const TRYING_MS = 150;
-
 /** Opens a server transaction and hands the request to an application. */
 export function deliver(
   context: EngineContext,
@@ -182,7 +179,7 @@ export function deliver(
   if (isInvite) {
     if (dialog === undefined) context.pendingInvites.set(request.callId, inbound);
     else dialog.pendingInviteSequence = request.cseq.sequence;
-    inbound.trying = context.wheel.schedule(TRYING_MS, () => answerForApp(context, inbound, 100));
+    sayTryingInTime(context, inbound);
   }
   app.send(
     networkLeader({
@@ -195,6 +192,13 @@ export function deliver(
     }),
     serializeReceived(`${request.method} ${request.uri} SIP/2.0`, request.headers, request.body),
   );
+}
+
+function sayTryingInTime(context: EngineContext, inbound: InboundRequest): void {
+  const { tryingAfterMs } = context.limits;
+  const say = (): void => answerForApp(context, inbound, 100);
+  if (tryingAfterMs <= 0) say();
+  else inbound.trying = context.wheel.schedule(tryingAfterMs, say);
 }
 
 /** An application that never answers must not leave the caller, or our tables, waiting. */

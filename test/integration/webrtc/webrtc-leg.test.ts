@@ -30,6 +30,7 @@ describe('a WebRTC leg', () => {
   let leg: WebRtcLeg;
   const clients: WebRtcClient[] = [];
   const closed = { signal: new Signal<WebRtcCloseReason>() };
+  const messagesOpen = { signal: new Signal<void>() };
   const connected: Signal<void>[] = [];
 
   function client(options?: ConstructorParameters<typeof WebRtcClient>[0]): WebRtcClient {
@@ -51,7 +52,7 @@ describe('a WebRTC leg', () => {
       resumeWithinMs: 300,
       onError: (error) => assert.fail(String(error)),
       onConnected: () => connected.shift()?.fire(),
-      onMessagesOpen: () => {},
+      onMessagesOpen: () => messagesOpen.signal.fire(),
       onMessage: () => {},
       onClosed: (reason) => closed.signal.fire(reason),
     });
@@ -62,6 +63,7 @@ describe('a WebRTC leg', () => {
 
   beforeEach(async () => {
     closed.signal = new Signal();
+    messagesOpen.signal = new Signal();
     connected.length = 0;
     engine = await MediaEngine.start({ bindAddress: '127.0.0.1', ports: { min: 1, max: 0 } });
     port = WebRtcPort.open({
@@ -139,6 +141,7 @@ describe('a WebRTC leg', () => {
   it('ends at once when the browser hangs up', async () => {
     const caller = client({ withEvents: true });
     await call(caller);
+    await messagesOpen.signal.happened;
     caller.close();
     assert.equal(await closed.signal.happened, 'remote-closed');
   });

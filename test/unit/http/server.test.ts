@@ -135,6 +135,21 @@ describe('the HTTP server', () => {
     assert.equal(JSON.parse(text.split('\r\n\r\n')[1] ?? '').error_code, 'INVALID_ARGUMENT');
   });
 
+  it('closes on a client that sends its request too slowly', async () => {
+    const slow = await testServer({ requestTimeoutSeconds: 1 });
+    await slow.app.listen({ host: '127.0.0.1', port: 0 });
+    const address = slow.app.server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const socket = connect(address.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes) => (text += bytes));
+    socket.write('GET /health HTTP/1.1\r\nHost: x\r\nX-Never-Ends: ');
+    await once(socket, 'close');
+    assert.match(text, /^HTTP\/1\.1 408 /);
+    assert.equal(JSON.parse(text.split('\r\n\r\n')[1] ?? '').error_code, 'REQUEST_TIMEOUT');
+    await slow.close();
+  });
+
   it('answers 403 to a key without the scope, and says which it needs', async () => {
     const headers = await server.keyWith(['calls:read']);
     assert.equal((await server.app.inject({ url: '/v1/calls', headers })).statusCode, 200);
