@@ -6,6 +6,7 @@ import { asLegId } from '../model/ids.ts';
 import type { LegReport, RtpParameters } from '../model/media.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
+import { SignalingError } from '../signaling/signaling-error.ts';
 import type {
   OfferReply,
   SipInvite,
@@ -154,8 +155,10 @@ export class Call {
   }
 
   #onAcceptFailed(invite: SipInvite, error: unknown): void {
-    const reason = reasonOf(error);
     if (this.#isEnding()) return;
+    const end = endOfInvite(error);
+    if (end !== null) return this.#onLegEnded(end);
+    const reason = reasonOf(error);
     if (reason === 'internal-error') this.#log.fatal({ err: error }, 'a call failed');
     else this.#log.warn({ err: error, reason }, 'a call could not be accepted');
     const { status, retryAfterSeconds } = refusalStatus(reason);
@@ -283,6 +286,18 @@ export class Call {
       this.#log.error({ err: error, row }, 'a call row could not be written');
     }
   }
+}
+
+/** The INVITE ended while it was being answered: that is no failure, and nothing to refuse. */
+function endOfInvite(error: unknown): SipLegEnd | null {
+  if (!(error instanceof SignalingError)) return null;
+  if (error.code === 'INVITE_CANCELED') {
+    return { reason: 'caller-canceled', sipStatus: 487, detail: null };
+  }
+  if (error.code === 'ENGINE_LOST') {
+    return { reason: 'sip-engine-lost', sipStatus: null, detail: null };
+  }
+  return null;
 }
 
 function reasonOf(error: unknown): RefusalReason {
