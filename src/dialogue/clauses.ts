@@ -5,7 +5,7 @@ export const FIRST_CLAUSE_WORDS_MIN = 3;
 /** Without any boundary a clause is cut before this length, at a blank if there is one. */
 export const CLAUSE_LENGTH_MAX = 400;
 /** A sentence shorter than this waits for the next one, so that the voice does not stutter. */
-const SENTENCE_LENGTH_MIN = 12;
+const SENTENCE_LENGTH_MIN = 8;
 
 const ABBREVIATIONS = new Set(
   (
@@ -86,7 +86,7 @@ export class ClauseSplitter {
         return this.#forced(at);
       }
       if (boundary === null) continue;
-      const end = endOfMarks(text, at + 1);
+      const end = text[at] === '\n' ? at + 1 : endOfMarks(text, at + 1);
       if (this.#isWorth(text.slice(0, end), boundary)) return end;
     }
     this.#from = text.length;
@@ -114,11 +114,11 @@ export class ClauseSplitter {
 function boundaryAt(text: string, at: number, isEnd: boolean): Boundary | 'unknown' | null {
   const character = text[at] ?? '';
   if (character === '\n') return 'sentence';
-  if ('。！？'.includes(character)) return 'sentence';
-  if (!'.!?…,;:—–'.includes(character)) return null;
+  if (!'.!?…,;:—–。！？'.includes(character)) return null;
   const after = endOfMarks(text, at + 1);
   const next = text[after];
   if (next === undefined && !isEnd) return 'unknown';
+  if ('。！？'.includes(character)) return 'sentence';
   // A mark that nothing follows at once: `3.5`, `10:30`, `example.com`, `1,000`, `...`.
   if (next !== undefined && !/\s/.test(next) && character !== '—') return null;
   if (',;:—–'.includes(character)) return 'clause';
@@ -154,7 +154,7 @@ function numberFollows(text: string, after: number, isEnd: boolean): Boundary | 
 function ellipsisAt(text: string, after: number, isEnd: boolean): Boundary | 'unknown' | null {
   const next = text.slice(after).trimStart()[0];
   if (next === undefined) return isEnd ? 'sentence' : 'unknown';
-  return /[\p{Lu}\p{N}"“‘'(\[*-]/u.test(next) ? 'sentence' : 'clause';
+  return /[\p{Lu}\p{N}"“‘'([*-]/u.test(next) ? 'sentence' : 'clause';
 }
 
 /** Quotes and brackets that close belong to the sentence before them. */

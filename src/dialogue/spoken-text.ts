@@ -1,6 +1,6 @@
 /** Emoji, pictographs, arrows, box drawing, and what joins or colours them. */
 const PICTURES =
-  /[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}\u{20E3}\u2190-\u21FF\u2500-\u257F]/gu;
+  /\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\u{FE0F}|\u{200D}|\u{20E3}|[\u2190-\u21FF\u2500-\u257F]/gu;
 /** Extended_Pictographic holds these too, and a voice can read them. */
 const SPOKEN_SIGNS: Readonly<Record<string, string>> = { '©': ' copyright ', '®': '', '™': '' };
 
@@ -45,6 +45,6 @@ function stripMarks(text: string): string {
     .replace(/\*{1,3}(?=\S)([^*\n]{1,500}?)(?<=\S)\*{1,3}/g, '$1')
     .replace(/(?<![\p{L}\p{N}_])_{1,3}(?=\S)([^_\n]{1,500}?)(?<=\S)_{1,3}(?![\p{L}\p{N}_])/gu, '$1')
     .replace(/\*\*+/g, '')
-    .replace(/\s*\|\s*/g, ', ')
-    .replace(/^[,\s]+|[,\s]+$/g, (edge) => (edge.includes(',') ? '' : edge));
+    .replace(/^\s*\||\|\s*$/g, '')
+    .replace(/\s*\|\s*/g, ', ');
 }

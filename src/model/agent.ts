@@ -17,18 +17,20 @@ export interface PhrasebookEntry {
   /** Keypad digits that mean the same. */
   readonly digits?: string;
   /**
-   * One is chosen in turn among those whose variables are known; may hold `{{variable}}`,
-   * and the slots heard so far in the call as variables.
+   * May hold `{{variable}}`, and as variables the slots heard so far in the call. Of those
+   * whose variables are all known the ones with most slots are given in turn.
    */
   readonly replies: readonly string[];
   /** What the agent does after the reply. */
-  readonly then?: 'hang-up' | 'repeat' | 'none';
+  readonly after?: 'hang-up' | 'repeat';
   /** Asked at the end of the reply. */
   readonly expects?: AnswerKind;
   /** Ids of entries tried before all others on the answer to this reply. */
   readonly next?: readonly string[];
   /** Matched only when the reply just given names it in `next`. */
   readonly isFollowUp?: boolean;
+  /** An aside: what was asked before stays asked. */
+  readonly isAside?: boolean;
   /** A few words that end the sentence "I can help with …"; without it the entry is not offered. */
   readonly topic?: string;
 }

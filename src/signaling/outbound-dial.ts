@@ -79,6 +79,8 @@ export class OutboundDial {
   readonly #log: SignalingLog;
   #state: 'calling' | 'canceling' | 'settled' = 'calling';
   #invite: SrfRequest | null = null;
+  /** Answer of a reliable provisional response: the 200 need not repeat it (RFC 3262 §5). */
+  #earlyAnswerSdp = '';
   #cancelEnd: SipLegEnd | null = null;
   #timer: NodeJS.Timeout | null = null;
   #untrack: (() => void) | null = null;
@@ -157,6 +159,7 @@ export class OutboundDial {
     if (this.#state !== 'calling' || res.status <= 100) return;
     const body = offerBody(res);
     const sipStatus = res.status;
+    if (body.type === 'sdp' && res.has('rseq')) this.#earlyAnswerSdp = body.sdp;
     try {
       if (body.type === 'sdp') {
         this.#events.onProgress({ type: 'early-media', sipStatus, sdp: body.sdp });
@@ -170,12 +173,12 @@ export class OutboundDial {
   }
 
   #onAnswered(dialog: SrfDialog): void {
-    const answerSdp = dialog.remote.sdp ?? '';
-    const end = this.#state === 'calling' ? null : this.#cancelEnd;
+    const sdp = dialog.remote.sdp ?? '';
+    const answerSdp = sdp === '' ? this.#earlyAnswerSdp : sdp;
     if (this.#state !== 'calling') {
       // The 200 crossed our CANCEL. srf has acknowledged it; now it is hung up.
       dialog.destroy({ headers: {} }, () => {});
-      this.#settle({ type: 'ended', ...(end ?? ENGINE_LOST_END) });
+      this.#settle({ type: 'ended', ...(this.#cancelEnd ?? ENGINE_LOST_END) });
       return;
     }
     const leg = new EstablishedLeg({

@@ -96,6 +96,11 @@ export class AgentTurn {
     return this.#gate;
   }
 
+  /** Resolves when all that was spoken so far was heard, or the turn was aborted. */
+  spokenSoFar(): Promise<void> {
+    return this.#drained();
+  }
+
   /** Audio of this turn that left so far. */
   playedMs(): number {
     return this.#startMs === null ? 0 : Math.max(0, this.#options.sink.playedMs() - this.#startMs);

@@ -6,18 +6,18 @@ import {
   type Message,
 } from '../dialogue/brain.ts';
 import { greeting, systemPrompt } from '../dialogue/prompt.ts';
-import { replyWithTools, type RunnableToolCall, type TurnPart } from '../dialogue/tool-rounds.ts';
+import type { TurnPart } from '../dialogue/tool-rounds.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { EndReason } from '../model/end-reason.ts';
-import type { AgentTurn, AgentTurnResult } from './agent-turn.ts';
+import type { AgentTurnResult } from './agent-turn.ts';
 import { splitClauses } from './clauses.ts';
-import { pauseFor } from './clock.ts';
 import type { Activity, ConversationOptions } from './conversation-options.ts';
 import { DIGIT_PAUSE_MS, DigitCollector } from './digit-collector.ts';
 import { FIXED_PHRASES, limitWarning } from './fixed-phrases.ts';
 import { type HeardUtterance, Listening } from './listening.ts';
 import type { SpeechToText, Transcript } from './provider.ts';
-import { Speaking } from './speaking.ts';
+import { replyTo } from './replying.ts';
+import { type Script, Speaking } from './speaking.ts';
 import { toSpeechError } from './speech-error.ts';
 import { type OpenStamps, openStamps } from './stamps.ts';
 import { Timers } from './timers.ts';
@@ -35,7 +35,6 @@ const WARN_BEFORE_MS = 30_000;
 /** Limits below this are not warned of. */
 const WARN_LIMIT_MIN_MS = 20_000;
 const SAYINGS_MAX = 16;
-const TOOL_TIMEOUT_MS = 20_000;
 
 type TimerName = 'idle' | 'digits' | 'warning' | 'limit' | 'hard-cut' | 'finish';
 
@@ -73,6 +72,8 @@ export class Conversation {
   #ending: { readonly reason: EndReason; readonly detail: string | null } | null = null;
   /** Counts what the caller did; a reply to something older is not given any more. */
   #callerTurns = 0;
+  /** The agent was cut off by what the caller is saying: that is answered, whatever it was. */
+  #hasInterrupted = false;
   #failedTurns = 0;
   #idlePrompts = 0;
   #limitAtMs = 0;
@@ -115,7 +116,10 @@ export class Conversation {
       judge: (text) => this.#judge(text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
-      onInterrupted: () => this.#setActivity('listening'),
+      onInterrupted: () => {
+        this.#hasInterrupted = true;
+        this.#setActivity('listening');
+      },
       onGuess: (text) => this.#guess(text),
       onCommitted: (utterance) => void this.#callerDone(utterance),
     });
@@ -216,44 +220,22 @@ export class Conversation {
   #guess(text: string): void {
     if (this.#phase !== 'live') return;
     const history: Message[] = [...this.#history.messages(), { role: 'user', content: text }];
-    this.#speaking.speculate(text, (turn) => this.#replyTo(history, turn));
+    this.#speaking.speculate(text, this.#script(history));
   }
 
-  #replyTo(history: readonly Message[], turn: AgentTurn): AsyncIterable<TurnPart> {
-    const { agent, clock } = this.#options;
-    const { stamps } = turn;
-    return replyWithTools(this.#brain, history, {
-      agent,
-      signal: turn.signal,
-      run: (call, signal) => this.#runTool(call, turn, signal),
-      onStage: (stage) => {
-        if (stage === 'requested') stamps.llmRequestedAtMs ??= clock.nowMs();
-        else stamps.llmFirstTokenAtMs ??= clock.nowMs();
-      },
-    });
-  }
-
-  /** Nothing is run on speculation, and keys are sent after what was said before them. */
-  async #runTool(call: RunnableToolCall, turn: AgentTurn, signal: AbortSignal): Promise<unknown> {
-    const { sink, clock, onTool } = this.#options;
-    await turn.committed();
-    if (signal.aborted) return { error: 'the turn was canceled' };
-    if (call.type === 'send-dtmf') {
-      await sink.drained();
-      await sink.sendDigits(call.digits);
-      return { ok: true };
-    }
-    this.#setActivity('thinking');
-    const late = pauseFor(clock, TOOL_TIMEOUT_MS, signal).then(() => ({
-      error: 'no answer in time',
-    }));
-    return Promise.race([onTool(call.call, signal), late]);
+  #script(history: readonly Message[]): Script {
+    const { agent, sink, clock, onTool } = this.#options;
+    const onToolWait = (): void => this.#setActivity('thinking');
+    const options = { brain: this.#brain, agent, sink, clock, onTool, onToolWait };
+    return (turn) => replyTo(history, turn, options);
   }
 
   async #callerDone(utterance: HeardUtterance): Promise<void> {
     const { clock } = this.#options;
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
+    const hasInterrupted = this.#hasInterrupted;
+    this.#hasInterrupted = false;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
     stamps.speechEndedAtMs = utterance.speechEndedAtMs;
@@ -268,8 +250,9 @@ export class Conversation {
     }
     if (this.#phase !== 'live') return;
     const isCurrent = turnNumber === this.#callerTurns;
+    const isNoise = !hasInterrupted && utterance.voicedMs < NOISE_VOICED_MAX_MS;
     stamps.transcriptFinalAtMs = clock.nowMs();
-    if (transcript.text === '' && utterance.voicedMs < NOISE_VOICED_MAX_MS) {
+    if (transcript.text === '' && isNoise) {
       this.#speaking.dropSpeculation();
       return isCurrent ? this.#next() : undefined;
     }
@@ -296,7 +279,7 @@ export class Conversation {
   #reply(text: string, stamps: OpenStamps): void {
     if (!this.#speaking.adoptSpeculation(text, stamps)) {
       const history = this.#history.messages();
-      this.#speaking.begin((turn) => this.#replyTo(history, turn), false, { ...stamps });
+      this.#speaking.begin(this.#script(history), false, { ...stamps });
     }
     // The caller may have gone on while the words were being found.
     this.#listening.contest();

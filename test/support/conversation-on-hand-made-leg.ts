@@ -47,6 +47,7 @@ export const bakery: AgentSnapshot = {
         id: 'goodbye',
         says: ['goodbye', 'bye'],
         replies: ['Goodbye, see you soon.'],
+        // oxlint-disable-next-line unicorn/no-thenable -- A word of the phrasebook, never awaited.
         then: 'hang-up',
       },
     ],
@@ -122,7 +123,7 @@ export class TestCall {
   /** Silence, until something holds or time is up. */
   async until(holds: () => boolean, withinMs = 20_000): Promise<void> {
     for (let ms = 0; ms < withinMs && !holds(); ms += 20) await this.tick();
-    if (!holds()) throw new Error(`not so within ${withinMs} ms: ${holds}`);
+    if (!holds()) throw new Error(`not so within ${withinMs} ms: ${holds.toString()}`);
   }
 
   async silence(ms: number): Promise<void> {

@@ -21,7 +21,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
     ],
     digits: '*',
     replies: [''],
-    then: 'repeat',
+    after: 'repeat',
   },
   {
     id: 'help',
@@ -54,7 +54,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'good night',
     ],
     replies: ['Goodbye, and thanks for calling.', 'Thanks for calling. Take care. Goodbye.'],
-    then: 'hang-up',
+    after: 'hang-up',
   },
   {
     id: 'thanks',
@@ -73,7 +73,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
     isFollowUp: true,
     says: ['<no>', 'i am (fine|good|okay)', 'that is all', 'nothing [else]', 'that will be all'],
     replies: ['All right. Thanks for calling, goodbye.'],
-    then: 'hang-up',
+    after: 'hang-up',
   },
   {
     id: 'something-else',
@@ -92,8 +92,8 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'hello hello',
       'are you listening',
     ],
-    replies: ["Yes, I'm here. How can I help?", "I'm still here, and I can hear you."],
-    expects: 'open',
+    replies: ["Yes, I'm here, and I can hear you.", "I'm still here, go ahead."],
+    isAside: true,
   },
   {
     id: 'wait',
@@ -106,7 +106,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'be quiet',
     ],
     replies: ['Sure, take your time.', 'Of course. I am listening.'],
-    expects: 'open',
+    isAside: true,
   },
   {
     id: 'hello',

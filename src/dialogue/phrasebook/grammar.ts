@@ -1,3 +1,4 @@
+import { assertNever } from '../../lib/assert-never.ts';
 import type { Phrasebook } from '../../model/agent.ts';
 import { ASSENT_PHRASES } from './assent.ts';
 import { compilePhrasebook } from './compile.ts';
@@ -36,34 +37,60 @@ export function phrasebookGrammar(
   return writer.finish();
 }
 
-/** Phrases that begin alike share their beginning. */
-class Branch {
-  readonly next = new Map<string, Branch>();
-  isEnd = false;
+/** Words that phrases share at their beginning. */
+const SHARED_WORDS = 2;
 
-  add(tokens: readonly string[]): void {
-    let branch: Branch = this;
-    for (const token of tokens) {
-      const known = branch.next.get(token);
-      const next = known ?? new Branch();
-      if (known === undefined) branch.next.set(token, next);
-      branch = next;
+/**
+ * Alternatives, those that begin alike joined behind their first words. A full tree would be
+ * shorter, but each of its brackets makes empty transitions, which the decoder closes pair by
+ * pair: it took 4 times as long to load as this.
+ */
+function alternatives(phrases: Iterable<string>): string {
+  const byBeginning = new Map<string, string[]>();
+  for (const phrase of new Set(phrases)) {
+    const words = phrase.split(' ');
+    const beginning = words.slice(0, SHARED_WORDS).join(' ');
+    const rests = byBeginning.get(beginning) ?? [];
+    byBeginning.set(beginning, [...rests, words.slice(SHARED_WORDS).join(' ')]);
+  }
+  const choices = [...byBeginning].flatMap(([beginning, rests]) => {
+    const longer = rests.filter((rest) => rest !== '');
+    const alone = rests.length > longer.length ? [beginning] : [];
+    if (longer.length === 0) return alone;
+    const [only = ''] = longer;
+    const rest = longer.length === 1 ? only : `( ${longer.join(' | ')} )`;
+    return [...alone, `${beginning} ${rest}`];
+  });
+  return choices.join(' | ');
+}
+
+/**
+ * Phrases that end in the same slot share it: a decoder copies a rule into every place that
+ * names it, and a rule of digits is large.
+ */
+function joinByTail(phrases: ReadonlySet<string>): string {
+  const plain: string[] = [];
+  const headsByTail = new Map<string, string[]>();
+  for (const phrase of phrases) {
+    const tail = /<\w+>$/.exec(phrase)?.[0];
+    if (tail === undefined) {
+      plain.push(phrase);
+    } else {
+      const heads = headsByTail.get(tail) ?? [];
+      headsByTail.set(tail, [...heads, phrase.slice(0, -tail.length).trim()]);
     }
-    branch.isEnd = true;
   }
-
-  toJsgf(): string {
-    const choices = [...this.next].map(([token, branch]) => `${token} ${branch.toJsgf()}`.trim());
-    if (choices.length === 0) return '';
-    const joined = choices.join(' | ');
-    if (this.isEnd) return `[ ${joined} ]`;
-    return choices.length === 1 ? joined : `( ${joined} )`;
-  }
+  const slotted = [...headsByTail].map(([tail, heads]) => {
+    const longer = alternatives(heads.filter((head) => head !== ''));
+    if (longer === '') return tail;
+    return heads.includes('') ? `[ ${longer} ] ${tail}` : `( ${longer} ) ${tail}`;
+  });
+  return [alternatives(plain), ...slotted].filter((choice) => choice !== '').join(' | ');
 }
 
 class GrammarWriter {
   readonly #hasWord: (word: string) => boolean;
-  readonly #said = new Branch();
+  readonly #said = new Set<string>();
   readonly #rules = new Map<string, string>();
 
   constructor(hasWord: (word: string) => boolean) {
@@ -76,7 +103,7 @@ class GrammarWriter {
     if (tokens.some((token) => token === '')) return;
     for (const spelling of [tokens, contract(tokens)]) {
       if (spelling.every((token) => token.startsWith('<') || this.#hasWord(token))) {
-        this.#said.add(spelling);
+        this.#said.add(spelling.join(' '));
       }
     }
   }
@@ -86,7 +113,7 @@ class GrammarWriter {
     const asking = this.#anyOf(ASKING);
     const after = this.#anyOf(AFTER);
     const optional = (choices: string): string => (choices === '' ? '' : `[ ${choices} ] `);
-    const said = this.#said.toJsgf() || '<VOID>';
+    const said = joinByTail(this.#said) || '<VOID>';
     const utterance = `${optional(before)}${optional(asking)}<said> ${optional(after)}`.trim();
     const rules = [
       `public <utterance> = ${utterance};`,
@@ -119,6 +146,8 @@ class GrammarWriter {
         ]);
         return this.#rule(part.assent, this.#anyOf(phrases));
       }
+      default:
+        return assertNever(part);
     }
   }
 
@@ -147,14 +176,9 @@ class GrammarWriter {
     return `${zero}<below_thousand> | <unit> thousand [ <below_thousand> ]`;
   }
 
-  /** Alternatives of phrases, as one shared tree. */
+  /** Alternatives of the phrases whose words are all known. */
   #anyOf(phrases: readonly string[]): string {
-    const branch = new Branch();
-    for (const phrase of phrases) {
-      const words = phrase.split(' ');
-      if (words.every((word) => this.#hasWord(word))) branch.add(words);
-    }
-    return branch.toJsgf().replace(/^\( (.*) \)$/s, '$1');
+    return alternatives(phrases.filter((phrase) => phrase.split(' ').every(this.#hasWord)));
   }
 }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../lib/assert-never.ts';
 import { ASSENT_PHRASES } from './assent.ts';
 import { readDigits, readNumber, type Reading } from './numbers.ts';
 import type { Part, Variant } from './pattern.ts';
@@ -28,7 +29,7 @@ function readPart(part: Part, words: readonly string[], at: number): PartReading
     case 'digits':
       return readDigits(words, at, part).map(({ value, end }) => ({
         name: part.name,
-        value: [...value].join(' '),
+        value: value.split('').join(' '),
         end,
       }));
     case 'number': {
@@ -44,6 +45,8 @@ function readPart(part: Part, words: readonly string[], at: number): PartReading
       return ASSENT_PHRASES[part.assent]
         .filter((phrase) => startsWith(words, at, phrase))
         .map((phrase) => ({ name: null, value: part.assent, end: at + phrase.length }));
+    default:
+      return assertNever(part);
   }
 }
 
@@ -53,18 +56,36 @@ export function matchAt(
   words: readonly string[],
   at: number,
   isWhole: boolean,
-  index = 0,
 ): Found | null {
-  const part = variant[index];
+  const found = matchFrom(variant, words, at, isWhole, 0);
+  return found === null ? null : { ...found, start: at };
+}
+
+function matchFrom(
+  variant: Variant,
+  words: readonly string[],
+  from: number,
+  isWhole: boolean,
+  fromIndex: number,
+): Found | null {
+  let at = from;
+  let index = fromIndex;
+  let part = variant[index];
+  // Nearly all variants fail at a plain word: no allocation until then.
+  for (; part?.type === 'word'; part = variant[index]) {
+    if (words[at] !== part.word) return null;
+    at += 1;
+    index += 1;
+  }
   if (part === undefined) {
-    return isWhole && at !== words.length ? null : { start: at, end: at, slots: {} };
+    return isWhole && at !== words.length ? null : { start: from, end: at, slots: {} };
   }
   for (const reading of readPart(part, words, at)) {
-    const rest = matchAt(variant, words, reading.end, isWhole, index + 1);
+    const rest = matchFrom(variant, words, reading.end, isWhole, index + 1);
     if (rest === null) continue;
     const slots =
       reading.name === null ? rest.slots : { [reading.name]: reading.value, ...rest.slots };
-    return { start: at, end: rest.end, slots };
+    return { start: from, end: rest.end, slots };
   }
   return null;
 }

@@ -125,11 +125,17 @@ const SUFFIXES = [
 
 /** A short pattern inside longer talk counts when it is at least this share of the words. */
 const COVERAGE_MIN = 0.3;
+/** This many words in a row, one of them important, are no accident. */
+const PHRASE_WORDS_MIN = 4;
 /** Least agreement of important words (harmonic mean of recall and precision). */
 const SIMILARITY_MIN = 0.6;
 /** Weight of an important word that the book does not know. */
 const UNKNOWN_WEIGHT = 1.2;
 const STRIP_ROUNDS_MAX = 8;
+
+/** Utterances of which a book remembers the meaning: a history is read anew for each reply. */
+const REMEMBERED_MAX = 512;
+const remembered = new WeakMap<CompiledBook, Map<string, Match | null>>();
 
 /**
  * Finds what was meant. `expected` are the entries that the last reply asked for; they are
@@ -142,19 +148,36 @@ export function matchText(
 ): Match | null {
   const words = toWords(text);
   if (words.length === 0) return null;
+  const memory = remembered.get(book) ?? new Map<string, Match | null>();
+  remembered.set(book, memory);
+  const key = `${expected.map(({ entry }) => entry.id).join()}\n${words.join(' ')}`;
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const match = matchWords(book, words, expected);
+  if (memory.size >= REMEMBERED_MAX) memory.clear();
+  memory.set(key, match);
+  return match;
+}
+
+function matchWords(
+  book: CompiledBook,
+  words: readonly string[],
+  expected: readonly CompiledEntry[],
+): Match | null {
   const open = book.entries.filter(({ entry }) => entry.isFollowUp !== true);
   const own = open.filter(({ isBuiltIn }) => !isBuiltIn);
   const builtIn = open.filter(({ isBuiltIn }) => isBuiltIn);
+  const isRefused = isRefusal(words);
   return (
     matchWhole(expected, [words]) ??
     matchWhole(own, [words]) ??
     matchWhole(builtIn, [words]) ??
     matchWholeStripped([expected, own, builtIn], words) ??
-    (isRefusal(words) ? null : matchPart(expected, words)) ??
-    (isRefusal(words) ? null : matchPart(own, words)) ??
+    (isRefused ? null : matchPart(expected, words)) ??
+    (isRefused ? null : matchPart(own, words)) ??
     matchAssent(expected, words) ??
-    (isRefusal(words) ? null : matchPart(builtIn, words)) ??
-    (isRefusal(words) ? null : matchSimilar(book, [...expected, ...open], words)) ??
+    (isRefused ? null : matchPart(builtIn, words)) ??
+    (isRefused ? null : matchSimilar(book, [...expected, ...open], words)) ??
     matchAssent(builtIn, words)
   );
 }
@@ -167,7 +190,7 @@ export function matchKeypad(
 ): Match | null {
   const bare = digits.replace(/#+$/, '');
   const keys = bare === '' ? digits : bare;
-  const words = toWords([...keys].join(' '));
+  const words = toWords(keys.split('').join(' '));
   const open = book.entries.filter(({ entry }) => entry.isFollowUp !== true);
   const pressed = (entries: readonly CompiledEntry[]): Match | null => {
     const entry = entries.find((candidate) => candidate.entry.digits === keys);
@@ -255,7 +278,7 @@ function matchPart(entries: readonly CompiledEntry[], words: readonly string[]):
       const found = matchInside(variant.parts, words);
       if (found === null) continue;
       const length = found.end - found.start;
-      if (length <= bestLength || !isTelling(variant, length / words.length)) continue;
+      if (length <= bestLength || !isTelling(variant, length, length / words.length)) continue;
       bestLength = length;
       best = { entry, kind: 'inside', slots: found.slots };
     }
@@ -263,9 +286,10 @@ function matchPart(entries: readonly CompiledEntry[], words: readonly string[]):
   return best;
 }
 
-function isTelling(variant: CompiledVariant, coverage: number): boolean {
+function isTelling(variant: CompiledVariant, length: number, coverage: number): boolean {
   if (variant.parts.every((part) => part.type === 'assent')) return false;
   if (variant.stems.length >= 2) return true;
+  if (variant.stems.length === 1 && length >= PHRASE_WORDS_MIN) return true;
   if (variant.stems.length === 1) return coverage >= COVERAGE_MIN;
   return coverage >= (variant.hasSlot ? 0.2 : 0.6);
 }

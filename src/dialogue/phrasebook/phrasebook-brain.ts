@@ -1,6 +1,6 @@
 import type { AgentSnapshot, AnswerKind, PhrasebookEntry } from '../../model/agent.ts';
 import { keypadDigits, type Message } from '../message.ts';
-import { renderTemplate, templateVariables } from '../render-template.ts';
+import { missingVariables, renderTemplate, templateVariables } from '../render-template.ts';
 import type { Brain, ReplyOptions, ReplyPart } from '../reply.ts';
 import { timeVariables } from '../variables.ts';
 import { compilePhrasebook, type CompiledBook, type CompiledEntry } from './compile.ts';
@@ -66,7 +66,7 @@ export function createPhrasebookBrain(
       const text = renderTemplate(step.template, { ...known, topics }).trim();
       onStage?.('first-token');
       if (text !== '') yield { type: 'text', text } satisfies ReplyPart;
-      if (step.entry?.then !== 'hang-up') return;
+      if (step.entry?.after !== 'hang-up' || signal.aborted) return;
       const id = `end_${history.length}`;
       yield {
         type: 'tool-call',
@@ -152,11 +152,11 @@ function answer(
   if (match === null) return fallBack(book, standing);
   const { entry } = match.entry;
   const slots = { ...standing.slots, ...match.slots };
-  if (entry.then === 'repeat') return repeat(entry, { ...standing, slots });
+  if (entry.after === 'repeat') return repeat(entry, { ...standing, slots });
   const used = standing.uses.get(entry.id) ?? 0;
-  const template = chooseReply(entry, used, { ...variables, ...slots });
+  const template = chooseReply(entry, used, variables, slots);
   const after: Standing = {
-    asked: entry,
+    asked: entry.isAside === true ? standing.asked : entry,
     lastReply: template,
     slots,
     uses: new Map(standing.uses).set(entry.id, used + 1),
@@ -187,25 +187,28 @@ function fallBack(book: CompiledBook, standing: Standing): Step {
   return { entry: null, template, after };
 }
 
-/** The next reply in turn among those that need no unknown variable. */
+/**
+ * The next reply in turn among those whose variables are all known. Of these the ones that
+ * use most of what the caller said are preferred: `a large one` gives way to `a large ham`.
+ */
 function chooseReply(
   entry: PhrasebookEntry,
   used: number,
-  known: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
+  slots: Readonly<Record<string, string>>,
 ): string {
-  const speakable = entry.replies.filter((reply) =>
-    templateVariables(reply).every((name) => isKnown(name, known)),
-  );
-  const replies = speakable.length > 0 ? speakable : entry.replies;
-  return replies[used % replies.length] ?? '';
+  const known = { ...variables, ...slots, ...ALWAYS_KNOWN };
+  const speakable = entry.replies.filter((reply) => missingVariables(reply, known).length === 0);
+  const candidates = speakable.length > 0 ? speakable : entry.replies;
+  const slotCount = (reply: string): number =>
+    templateVariables(reply).filter((name) => Object.hasOwn(slots, name)).length;
+  const most = Math.max(...candidates.map(slotCount));
+  const best = candidates.filter((reply) => slotCount(reply) === most);
+  return best[used % best.length] ?? '';
 }
 
 /** Set for every reply, so not among a call's own variables. */
-const ALWAYS_KNOWN = new Set(['topics', ...Object.keys(timeVariables({}, 0))]);
-
-function isKnown(name: string, known: Readonly<Record<string, string>>): boolean {
-  return ALWAYS_KNOWN.has(name) || (Object.hasOwn(known, name) && known[name] !== '');
-}
+const ALWAYS_KNOWN: Readonly<Record<string, string>> = { topics: '', ...timeVariables({}, 0) };
 
 /** `opening hours, directions or parking`; each time other topics. */
 function topicsText(book: CompiledBook, turn: number): string {

@@ -66,7 +66,10 @@ class ReplyReader {
   isFinished = false;
 
   *read(data: string): Generator<ReplyPart, void> {
-    if (data.trim() === DONE) return yield* this.#finish();
+    if (data.trim() === DONE) {
+      yield* this.#finish();
+      return;
+    }
     const value = parseJson(data);
     const error = parseProviderError(value);
     if (error !== null) throw errorFromStream(error);

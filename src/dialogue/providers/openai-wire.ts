@@ -27,7 +27,7 @@ export function chatRequest(
 
 /** OpenAI's newer models refuse the old name; most other servers know only the old one. */
 function tokenLimitName(baseUrl: string): 'max_tokens' | 'max_completion_tokens' {
-  return /^https:\/\/api\.openai\.com\//.test(baseUrl) ? 'max_completion_tokens' : 'max_tokens';
+  return baseUrl.startsWith('https://api.openai.com/') ? 'max_completion_tokens' : 'max_tokens';
 }
 
 function toWire({ role, content, toolCalls, toolCallId }: Message): Record<string, unknown> {

@@ -23,7 +23,7 @@ export function parseProviderError(body: unknown): ProviderErrorFacts | null {
   if (!ErrorBody.Check(body)) return null;
   if (typeof body.error === 'string') return { type: null, code: null, param: null };
   const { type, code, param } = body.error;
-  const fact = (value: unknown): string | null =>
+  const fact = (value: string | number | null | undefined): string | null =>
     value === undefined || value === null ? null : String(value).slice(0, FACT_LENGTH_MAX);
   return { type: fact(type), code: fact(code), param: fact(param) };
 }

@@ -6,12 +6,13 @@ const CLOSE = '</think>';
  * on small servers do. Only at the very beginning: later the words are the model's to say.
  */
 export class ThinkingFilter {
-  #state: 'beginning' | 'thinking' | 'speaking' = 'beginning';
+  #state: 'beginning' | 'thinking' | 'waking' | 'speaking' = 'beginning';
   #held = '';
 
   /** What of the text so far may be spoken now. */
   push(piece: string): string {
     if (this.#state === 'speaking') return piece;
+    if (this.#state === 'waking') return this.#wake(piece);
     this.#held += piece;
     if (this.#state === 'beginning') {
       const start = this.#held.trimStart();
@@ -26,7 +27,7 @@ export class ThinkingFilter {
       this.#held = this.#held.slice(-(CLOSE.length - 1));
       return '';
     }
-    return this.#speak(this.#held.slice(close + CLOSE.length).trimStart());
+    return this.#wake(this.#held.slice(close + CLOSE.length));
   }
 
   /** What was held back and turned out to be speech. */
@@ -34,6 +35,14 @@ export class ThinkingFilter {
     const rest = this.#state === 'beginning' ? this.#held : '';
     this.#held = '';
     return rest;
+  }
+
+  /** The blank lines after the thoughts are not speech. */
+  #wake(text: string): string {
+    this.#state = 'waking';
+    this.#held = '';
+    const speech = text.trimStart();
+    return speech === '' ? '' : this.#speak(speech);
   }
 
   #speak(text: string): string {

@@ -351,7 +351,7 @@ export const DEMO: AgentTemplate = {
           'good night',
         ],
         replies: ['Thanks for calling Trunkline. Goodbye!', 'It was a pleasure. Goodbye!'],
-        then: 'hang-up',
+        after: 'hang-up',
       },
     ],
   },

@@ -150,7 +150,7 @@ export const PIZZA_ORDER: AgentTemplate = {
         isFollowUp: true,
         says: ['<yes>', 'that is it', 'that is right', 'sounds perfect'],
         replies: ['Wonderful, we are on it. Enjoy your pizza, goodbye!'],
-        then: 'hang-up',
+        after: 'hang-up',
       },
       {
         id: 'wrong',

@@ -1,3 +1,4 @@
+// oxlint-disable no-underscore-dangle -- The names are Emscripten's.
 import createFvad from '@echogarden/fvad-wasm';
 import createRnnoise from '@echogarden/rnnoise-wasm';
 import type { AudioFrame } from '../../model/audio.ts';

@@ -3,6 +3,8 @@ import { SpeechError, type SpeechErrorCode } from '../speech-error.ts';
 
 /** What is read of a refusal, to find its code. */
 const ERROR_BYTES_MAX = 4096;
+/** What is read of the list of models, which nobody looks at. */
+const WARM_UP_BYTES_MAX = 256 * 1024;
 
 export interface OpenAiEndpoint {
   /** Up to and including the version, e.g. `https://api.openai.com/v1`. */
@@ -37,11 +39,7 @@ export async function post(
       signal,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-      headers: {
-        'content-type': contentType,
-        // Servers at home often need no key.
-        ...(apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` }),
-      },
+      headers: { 'content-type': contentType, ...authorization(apiKey) },
       body: typeof body === 'string' ? body : Buffer.from(body),
     });
   } catch (err) {
@@ -49,6 +47,11 @@ export async function post(
   }
   if (response.statusCode === 200) return response.body;
   throw await refusal(response);
+}
+
+/** Servers at home often need no key. */
+function authorization(apiKey: string): Record<string, string> {
+  return apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` };
 }
 
 /** Reads a body that must not be longer than `bytesMax`. Throws a `SpeechError`. */
@@ -116,15 +119,16 @@ async function errorType(body: AsyncIterable<Uint8Array>): Promise<string | null
 /** Opens a connection ahead of the first request. Never throws. */
 export async function connectAhead(endpoint: OpenAiEndpoint, signal: AbortSignal): Promise<void> {
   try {
-    const { origin } = new URL(endpoint.baseUrl);
-    const { body } = await request(origin, {
-      method: 'HEAD',
+    // Not HEAD: undici closes the connection after one.
+    const { body } = await request(`${endpoint.baseUrl.replace(/\/+$/, '')}/models`, {
+      method: 'GET',
+      headers: authorization(endpoint.apiKey),
       dispatcher: endpoint.dispatcher,
       signal,
       headersTimeout: endpoint.timeoutMs,
       bodyTimeout: endpoint.timeoutMs,
     });
-    await body.dump();
+    await body.dump({ limit: WARM_UP_BYTES_MAX });
   } catch {
     // Whatever is wrong will show, with its reason, when the connection is needed.
   }

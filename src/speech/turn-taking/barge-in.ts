@@ -4,9 +4,13 @@ const COMMIT_VOICED_MS = 200;
 const BACKCHANNEL_VOICED_MAX_MS = 700;
 /** Silence after which the agent goes on. */
 const RESUME_SILENCE_MS = 240;
+/** Words found in less voice than this are a recognizer's guess about a click. */
+const WORDS_VOICED_MIN_MS = 160;
 
 const BACKCHANNELS = new Set(
-  'mhm mm-hmm mmhmm mm hmm uh-huh uhhuh yeah yes yep okay ok right sure oh ah aha i see'.split(' '),
+  'mhm mm-hmm mmhmm mm hmm uh-huh uhhuh yeah yes yep okay ok right sure oh ah aha uh um er hmm i see'.split(
+    ' ',
+  ),
 );
 const STOP_WORDS = /\b(?:stop|wait|hold on|hang on|excuse me|no no|be quiet|shut up|listen)\b/;
 
@@ -32,10 +36,11 @@ export function decideBargeIn({ voicedMs, silenceMs, text }: Interjection): Barg
     .toLowerCase()
     .replace(/[^\p{L}\p{N}' -]+/gu, ' ')
     .trim();
-  if (STOP_WORDS.test(said)) return 'commit';
+  const isHeard = voicedMs >= WORDS_VOICED_MIN_MS;
+  if (isHeard && STOP_WORDS.test(said)) return 'commit';
   const words = said.split(/\s+/).filter(Boolean);
   const isBackchannel = words.length > 0 && words.every((word) => BACKCHANNELS.has(word));
-  if (words.length > 0 && !isBackchannel) return 'commit';
+  if (isHeard && words.length > 0 && !isBackchannel) return 'commit';
   const limitMs = isBackchannel ? BACKCHANNEL_VOICED_MAX_MS : COMMIT_VOICED_MS;
   if (voicedMs >= limitMs) return 'commit';
   return silenceMs >= RESUME_SILENCE_MS ? 'resume' : 'hold';

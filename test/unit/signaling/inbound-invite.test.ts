@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 
 import { SignalingError } from '../../../src/signaling/signaling-error.ts';
 import type { SipLegEnd } from '../../../src/signaling/sip-leg.ts';
+import { Inbox } from '../../support/leg-owner.ts';
 import type { Rig } from './rig.ts';
-import { DIALOG_ID, inDialog, Inbox, inviteText, Owner, SDP, startRig } from './rig.ts';
+import { DIALOG_ID, inDialog, inviteText, Owner, SDP, startRig } from './rig.ts';
 
 const withCode = (code: string) => (error: unknown) =>
   error instanceof SignalingError && error.code === code;

@@ -1,68 +1,20 @@
 import type { SipEngineOptions, SipSignaling } from '../../../src/signaling/sip-engine-client.ts';
 import { connectSipEngine } from '../../../src/signaling/sip-engine-client.ts';
-import type { DialEvents, DialProgress } from '../../../src/signaling/outbound-dial.ts';
-import type { OfferReply, SipInvite, SipLegEnd } from '../../../src/signaling/sip-leg.ts';
+import type { SipInvite } from '../../../src/signaling/sip-leg.ts';
+import { Inbox, LegOwner } from '../../support/leg-owner.ts';
 import { ScriptedEngine } from '../../support/scripted-engine.ts';
 
 export const SDP =
   'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
 export const LATER_SDP = SDP.replace('o=- 1 1', 'o=- 1 2');
 
-/** Values that come one by one, and whoever waits for the next. */
-export class Inbox<T> {
-  readonly all: T[] = [];
-  #taken = 0;
-  #wake: (() => void) | null = null;
-
-  put(value: T): void {
-    this.all.push(value);
-    this.#wake?.();
-  }
-
-  async next(): Promise<T> {
-    while (this.all.length === this.#taken) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    this.#taken += 1;
-    return this.all[this.#taken - 1] as T;
-  }
-}
-
-/** An owner of a leg that writes down what it is told. */
-export class Owner implements DialEvents {
-  readonly ends = new Inbox<SipLegEnd>();
-  readonly answers = new Inbox<string>();
-  readonly offers = new Inbox<string>();
-  readonly digits = new Inbox<string>();
-  readonly progress = new Inbox<DialProgress>();
-  /** What it says to an offer in mid-call. */
-  reply: () => Promise<OfferReply> = () => Promise.resolve({ type: 'answer', sdp: LATER_SDP });
-
-  onEnded(end: SipLegEnd): void {
-    this.ends.put(end);
-  }
-
-  onRemoteAnswer(sdp: string): void {
-    this.answers.put(sdp);
-  }
-
-  onRemoteOffer(sdp: string): Promise<OfferReply> {
-    this.offers.put(sdp);
-    return this.reply();
-  }
-
-  makeOffer(): string {
-    return SDP;
-  }
-
-  onDigit(digit: string): void {
-    this.digits.put(digit);
-  }
-
-  onProgress(progress: DialProgress): void {
-    this.progress.put(progress);
+/** An owner that offers `SDP` and answers `LATER_SDP`. */
+export class Owner extends LegOwner {
+  constructor() {
+    super(
+      () => SDP,
+      () => Promise.resolve({ type: 'answer', sdp: LATER_SDP }),
+    );
   }
 }
 

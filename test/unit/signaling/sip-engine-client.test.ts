@@ -4,8 +4,9 @@ import { BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS, backOffMs } from '../../../src/sign
 import { connectSipEngine } from '../../../src/signaling/sip-engine-client.ts';
 import { SignalingError } from '../../../src/signaling/signaling-error.ts';
 import { ScriptedEngine } from '../../support/scripted-engine.ts';
+import { Inbox } from '../../support/leg-owner.ts';
 import type { Rig } from './rig.ts';
-import { DIALOG_ID, inviteText, Inbox, Owner, SDP, startRig } from './rig.ts';
+import { DIALOG_ID, inviteText, Owner, SDP, startRig } from './rig.ts';
 
 const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
 

@@ -58,5 +58,6 @@ function tell(recognizer: Recognizer, id: number, isPeek: boolean): void {
 }
 
 function post(message: FromRecognizer): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- A thread, not a window.
   parentPort?.postMessage(message);
 }

@@ -16,14 +16,15 @@ parentPort?.on('message', (message: ToSynthesizer) => {
   switch (message.type) {
     case 'speak':
       waiting.push(message);
-      return void work();
+      void work();
+      return;
     case 'cancel': {
       const at = waiting.findIndex(({ id }) => id === message.id);
       if (at !== -1) waiting.splice(at, 1);
       return;
     }
     default:
-      return assertNever(message);
+      assertNever(message);
   }
 });
 

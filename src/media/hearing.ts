@@ -1,0 +1,201 @@
+import type { AudioFrame, AudioSource } from '../model/audio.ts';
+import type { RtpParameters } from '../model/media.ts';
+import { type AudioDecoder, FRAME_MS, FRAMES_PER_SECOND } from './codec/audio-codec.ts';
+import { TelephoneEventReceiver } from './dtmf/telephone-event-receiver.ts';
+import { JitterBuffer } from './jitter-buffer.ts';
+import { Resampler } from './resampler.ts';
+import type { RtpHeader } from './rtp/rtp-packet.ts';
+
+/** Longest packet is 120 ms; with what was left over that is 7 frames. */
+const FIFO_FRAMES = 8;
+/** A frame below this level (RMS) may be dropped to shorten the delay without being missed. */
+const QUIET_RMS = 250;
+
+/**
+ * The way in: packets → jitter buffer → decoder → one 20 ms frame per tick, always in the rate
+ * the leg began with. Lost frames are concealed, pauses delivered as silence.
+ */
+export class Hearing implements AudioSource {
+  readonly sampleRateHz: number;
+  readonly #frame: { samples: Int16Array; readonly sampleRateHz: number };
+  readonly #silence: Int16Array;
+  readonly #fifo: Int16Array;
+  #fifoLength = 0;
+  #decoder: AudioDecoder;
+  #clockRateHz: number;
+  #jitter: JitterBuffer;
+  #events: TelephoneEventReceiver;
+  #parameters: RtpParameters;
+  #resampler: Resampler | null = null;
+  #ssrc = -1;
+  #frames = 0;
+  #hasRtpEvents = false;
+  readonly #frameListeners: ((frame: AudioFrame, mediaTimeMs: number) => void)[] = [];
+  readonly #digitListeners: ((digit: string) => void)[] = [];
+
+  framesConcealed = 0;
+  #lateBefore = 0;
+  #duplicateBefore = 0;
+
+  constructor(decoder: AudioDecoder, clockRateHz: number, parameters: RtpParameters) {
+    this.sampleRateHz = decoder.sampleRateHz;
+    const frameSamples = this.sampleRateHz / FRAMES_PER_SECOND;
+    this.#silence = new Int16Array(frameSamples);
+    this.#frame = { samples: this.#silence, sampleRateHz: this.sampleRateHz };
+    this.#fifo = new Int16Array(frameSamples * FIFO_FRAMES);
+    this.#decoder = decoder;
+    this.#clockRateHz = clockRateHz;
+    this.#parameters = parameters;
+    this.#jitter = new JitterBuffer(clockRateHz / FRAMES_PER_SECOND);
+    this.#events = new TelephoneEventReceiver(parameters.telephoneEventClockRateHz, clockRateHz);
+  }
+
+  get lateCount(): number {
+    return this.#lateBefore + this.#jitter.lateCount;
+  }
+
+  get duplicateCount(): number {
+    return this.#duplicateBefore + this.#jitter.duplicateCount;
+  }
+
+  onFrame(listener: (frame: AudioFrame, mediaTimeMs: number) => void): void {
+    this.#frameListeners.push(listener);
+  }
+
+  onDigit(listener: (digit: string) => void): void {
+    this.#digitListeners.push(listener);
+  }
+
+  /** A digit that came by SIP INFO; a phone that sends both ways is heard once, by RTP. */
+  injectDigit(digit: string): void {
+    if (!this.#hasRtpEvents) this.#digit(digit);
+  }
+
+  /** A re-INVITE: another codec, or other payload types. */
+  update(decoder: AudioDecoder, clockRateHz: number, parameters: RtpParameters): void {
+    this.#parameters = parameters;
+    this.#events = new TelephoneEventReceiver(parameters.telephoneEventClockRateHz, clockRateHz);
+    if (decoder === this.#decoder) return;
+    this.#decoder = decoder;
+    this.#lateBefore += this.#jitter.lateCount;
+    this.#duplicateBefore += this.#jitter.duplicateCount;
+    this.#clockRateHz = clockRateHz;
+    this.#jitter = new JitterBuffer(clockRateHz / FRAMES_PER_SECOND);
+    const isSameRate = decoder.sampleRateHz === this.sampleRateHz;
+    this.#resampler = isSameRate ? null : new Resampler(decoder.sampleRateHz, this.sampleRateHz);
+    this.#fifoLength = 0;
+  }
+
+  isExpected(payloadType: number): boolean {
+    const parameters = this.#parameters;
+    return (
+      payloadType === parameters.payloadType ||
+      payloadType === parameters.telephoneEventPayloadType ||
+      payloadType === parameters.comfortNoisePayloadType
+    );
+  }
+
+  /** A packet that passed the latch and is of an expected payload type. */
+  onPacket(header: RtpHeader, packet: Buffer): void {
+    const { payloadType, sequenceNumber, rtpTimestamp, payloadStart, payloadEnd } = header;
+    if (header.ssrc !== this.#ssrc) this.#followSource(header.ssrc);
+    if (payloadType === this.#parameters.payloadType) {
+      this.#jitter.push(sequenceNumber, rtpTimestamp, packet, payloadStart, payloadEnd);
+      return;
+    }
+    this.#jitter.pushSilent(sequenceNumber);
+    if (payloadType !== this.#parameters.telephoneEventPayloadType) return;
+    this.#hasRtpEvents = true;
+    const digit = this.#events.onPacket(
+      packet,
+      payloadStart,
+      payloadEnd,
+      rtpTimestamp,
+      header.marker,
+    );
+    if (digit !== null) this.#digit(digit);
+  }
+
+  /** Delivers the frame of this tick. After a stall the media clock jumps with real time. */
+  tick(missed: number): void {
+    this.#frames += missed;
+    const frameSamples = this.#silence.length;
+    if (this.#fifoLength === 0) {
+      const pcm = this.#nextPcm();
+      if (pcm.length === frameSamples) return this.#deliver(pcm);
+      this.#append(pcm);
+    }
+    while (this.#fifoLength < frameSamples) this.#append(this.#nextPcm());
+    this.#deliver(this.#fifo.subarray(0, frameSamples));
+    this.#fifo.copyWithin(0, frameSamples, this.#fifoLength);
+    this.#fifoLength -= frameSamples;
+  }
+
+  /** A frame of silence: we told the other side not to send. */
+  tickSilence(missed: number): void {
+    this.#frames += missed;
+    this.#deliver(this.#silence);
+  }
+
+  #followSource(ssrc: number): void {
+    if (this.#ssrc !== -1) this.#jitter.restart();
+    this.#ssrc = ssrc;
+    const { telephoneEventClockRateHz } = this.#parameters;
+    this.#events = new TelephoneEventReceiver(telephoneEventClockRateHz, this.#clockRateHz);
+  }
+
+  #nextPcm(): Int16Array {
+    for (;;) {
+      const popped = this.#jitter.pop();
+      if (popped === 'silence' || popped === 'waiting') return this.#silence;
+      if (popped === 'lost') return this.#atLegRate(this.#conceal());
+      const pcm = this.#decode();
+      const canDrop = this.#jitter.excess > 0 && (this.#jitter.isOverfull || isQuiet(pcm));
+      if (!canDrop) return this.#atLegRate(pcm);
+      this.#jitter.excess -= 1;
+    }
+  }
+
+  #decode(): Int16Array {
+    const { packet, payloadStart, payloadEnd } = this.#jitter;
+    const pcm = this.#decoder.decode(packet, payloadStart, payloadEnd);
+    if (pcm === null || pcm.length === 0) return this.#conceal();
+    this.#jitter.advance((pcm.length * this.#clockRateHz) / this.#decoder.sampleRateHz);
+    return pcm;
+  }
+
+  #conceal(): Int16Array {
+    this.framesConcealed += 1;
+    const hasNext = this.#jitter.peekNext();
+    const { packet, payloadStart, payloadEnd } = this.#jitter;
+    return this.#decoder.conceal(hasNext ? packet : null, payloadStart, payloadEnd);
+  }
+
+  #atLegRate(pcm: Int16Array): Int16Array {
+    return this.#resampler === null ? pcm : this.#resampler.process(pcm);
+  }
+
+  #append(pcm: Int16Array): void {
+    const room = this.#fifo.length - this.#fifoLength;
+    const taken = pcm.length > room ? pcm.subarray(0, room) : pcm;
+    this.#fifo.set(taken, this.#fifoLength);
+    this.#fifoLength += taken.length;
+  }
+
+  #deliver(samples: Int16Array): void {
+    const mediaTimeMs = this.#frames * FRAME_MS;
+    this.#frames += 1;
+    this.#frame.samples = samples;
+    for (const listener of this.#frameListeners) listener(this.#frame, mediaTimeMs);
+  }
+
+  #digit(digit: string): void {
+    for (const listener of this.#digitListeners) listener(digit);
+  }
+}
+
+function isQuiet(pcm: Int16Array): boolean {
+  let energy = 0;
+  for (let index = 0; index < pcm.length; index += 1) energy += pcm[index]! * pcm[index]!;
+  return energy < QUIET_RMS * QUIET_RMS * pcm.length;
+}

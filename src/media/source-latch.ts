@@ -1,0 +1,137 @@
+import { sequenceDistance } from './rtp/rtp-packet.ts';
+
+/** Within this time of the first packet, the signaled address still takes over from another. */
+const SETTLE_MS = 3000;
+/** The latched source must have been silent this long before another may continue its stream. */
+const SILENT_MS = 500;
+/** So many packets must continue the stream in order before the leg follows them. */
+const EVIDENCE_PACKETS = 3;
+/** How far ahead of the last sequence number a continued stream may be: 10 s. */
+const CONTINUATION_MAX = 500;
+
+/**
+ * Decides whose packets a leg believes (symmetric RTP, RFC 4961). Owns no clock.
+ *
+ *     open ──valid packet from elsewhere──▶ provisional ──3 s──▶ latched
+ *      └────valid packet from the signaled address──────────────▲  │
+ *      ▲                 (also from provisional)                   │
+ *      └──────────────── signaled address changed ─────────────────┘
+ *
+ * Once latched, a stranger gets nothing in. A NAT that rebinds in mid-call is followed only
+ * when the old source is silent and three packets in a row continue its SSRC and sequence,
+ * which nobody off the path can guess.
+ */
+export class SourceLatch {
+  #signaledAddress = '';
+  #signaledPort = 0;
+  #address = '';
+  #port = 0;
+  #isSettled = false;
+  #provisionalSinceMs = 0;
+  #ssrc = -1;
+  #lastSequence = 0;
+  #lastPacketAtMs = 0;
+  #candidateAddress = '';
+  #candidatePort = 0;
+  #candidateSequence = 0;
+  #candidatePackets = 0;
+
+  /** Packets refused. */
+  strangerCount = 0;
+
+  /** Where to send: the latched source, else the signaled address. */
+  get address(): string {
+    return this.#address === '' ? this.#signaledAddress : this.#address;
+  }
+
+  get port(): number {
+    return this.#address === '' ? this.#signaledPort : this.#port;
+  }
+
+  get isLatched(): boolean {
+    return this.#address !== '';
+  }
+
+  /** What offer and answer said. The same address again changes nothing. */
+  signal(address: string, port: number): void {
+    if (address === this.#signaledAddress && port === this.#signaledPort) return;
+    this.#signaledAddress = address;
+    this.#signaledPort = port;
+    this.#address = '';
+    this.#isSettled = false;
+    this.#candidatePackets = 0;
+  }
+
+  /** Whether the packet, well formed and of a negotiated payload type, may come in. */
+  accept(address: string, port: number, ssrc: number, sequence: number, nowMs: number): boolean {
+    if (port === this.#port && address === this.#address) {
+      if (!this.#isSettled && nowMs - this.#provisionalSinceMs > SETTLE_MS) this.#isSettled = true;
+      return this.#take(ssrc, sequence, nowMs);
+    }
+    const isSignaled = port === this.#signaledPort && address === this.#signaledAddress;
+    if (this.#address === '') {
+      this.#provisionalSinceMs = nowMs;
+      return this.#latch(address, port, isSignaled, ssrc, sequence, nowMs);
+    }
+    const isWithinWindow = !this.#isSettled && nowMs - this.#provisionalSinceMs <= SETTLE_MS;
+    if (isSignaled && isWithinWindow) {
+      return this.#latch(address, port, true, ssrc, sequence, nowMs);
+    }
+    if (this.#continuesStream(address, port, ssrc, sequence, nowMs)) {
+      return this.#latch(address, port, true, ssrc, sequence, nowMs);
+    }
+    this.strangerCount += 1;
+    return false;
+  }
+
+  /** RTCP comes from the host we latched to (its port may differ), never from another. */
+  acceptControl(address: string): boolean {
+    if (address === this.address) return true;
+    this.strangerCount += 1;
+    return false;
+  }
+
+  #latch(
+    address: string,
+    port: number,
+    isFinal: boolean,
+    ssrc: number,
+    sequence: number,
+    nowMs: number,
+  ): boolean {
+    this.#address = address;
+    this.#port = port;
+    this.#isSettled = isFinal;
+    this.#candidatePackets = 0;
+    this.#ssrc = -1;
+    return this.#take(ssrc, sequence, nowMs);
+  }
+
+  #take(ssrc: number, sequence: number, nowMs: number): true {
+    if (ssrc !== this.#ssrc || sequenceDistance(this.#lastSequence, sequence) > 0) {
+      this.#lastSequence = sequence;
+    }
+    this.#ssrc = ssrc;
+    this.#lastPacketAtMs = nowMs;
+    return true;
+  }
+
+  #continuesStream(
+    address: string,
+    port: number,
+    ssrc: number,
+    sequence: number,
+    nowMs: number,
+  ): boolean {
+    if (ssrc !== this.#ssrc || nowMs - this.#lastPacketAtMs < SILENT_MS) return false;
+    const ahead = sequenceDistance(this.#lastSequence, sequence);
+    if (ahead <= 0 || ahead > CONTINUATION_MAX) return false;
+    const isSame = address === this.#candidateAddress && port === this.#candidatePort;
+    const isInOrder = sequenceDistance(this.#candidateSequence, sequence) === 1;
+    this.#candidatePackets = isSame && isInOrder ? this.#candidatePackets + 1 : 1;
+    this.#candidateAddress = address;
+    this.#candidatePort = port;
+    this.#candidateSequence = sequence;
+    return this.#candidatePackets >= EVIDENCE_PACKETS;
+  }
+}

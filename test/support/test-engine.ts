@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { startSipEngine } from '../../src/sip-engine/sip-engine.ts';
+import { freeTcpPort, freeUdpPort } from './free-port.ts';
+
+/** A SIP engine to test against: the embedded one, or drachtio-server. */
+export interface TestEngine {
+  readonly name: 'embedded' | 'drachtio-server';
+  /** Where phones call. */
+  readonly sip: { readonly host: string; readonly port: number };
+  /** What `connectSipEngine` needs. */
+  readonly address: { readonly host: string; readonly port: number; readonly secret: string };
+  close(): Promise<void>;
+}
+
+const SECRET = 'a secret of the tests';
+const STARTED_WITHIN_MS = 5_000;
+
+/**
+ * Starts the embedded engine, or the drachtio-server that `DRACHTIO_BIN` names. `t1Ms` shortens
+ * the embedded engine's timers; drachtio-server keeps its own (500 ms).
+ */
+export function startTestEngine(options: { readonly t1Ms?: number } = {}): Promise<TestEngine> {
+  const binary = process.env['DRACHTIO_BIN'];
+  return binary === undefined || binary === '' ? startEmbedded(options) : startDrachtio(binary);
+}
+
+async function startEmbedded({ t1Ms }: { readonly t1Ms?: number }): Promise<TestEngine> {
+  const host = '127.0.0.1';
+  const timers = t1Ms === undefined ? {} : { timers: { t1Ms } };
+  const engine = await startSipEngine({ host, port: 0, secret: SECRET, ...timers });
+  const [listening] = engine.listening;
+  return {
+    name: 'embedded',
+    sip: { host, port: listening?.port ?? 0 },
+    address: { ...engine.admin, secret: SECRET },
+    close: () => engine.close(),
+  };
+}
+
+async function startDrachtio(binary: string): Promise<TestEngine> {
+  const host = '127.0.0.1';
+  const folder = await mkdtemp(join(tmpdir(), 'drachtio-'));
+  const [adminPort, sipPort] = [await freeTcpPort(), await freeUdpPort()];
+  const file = join(folder, 'drachtio.conf.xml');
+  await writeFile(
+    file,
+    `<drachtio>
+      <admin port="${adminPort}" secret="${SECRET}">${host}</admin>
+      <sip><contacts><contact>sip:${host}:${sipPort};transport=udp,tcp</contact></contacts></sip>
+      <logging><console/><sofia-loglevel>0</sofia-loglevel><loglevel>error</loglevel></logging>
+    </drachtio>`,
+  );
+  const child = spawn(binary, ['-f', file], { stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  await answersOn(adminPort);
+  return {
+    name: 'drachtio-server',
+    sip: { host, port: sipPort },
+    address: { host, port: adminPort, secret: SECRET },
+    close: async () => {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
+      await exited;
+      clearTimeout(timer);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answersOn(port: number): Promise<void> {
+  const endAtMs = performance.now() + STARTED_WITHIN_MS;
+  for (;;) {
+    const socket = connect({ port, host: '127.0.0.1' });
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch (error) {
+      if (performance.now() > endAtMs) throw error;
+      await delay(50);
+    } finally {
+      socket.destroy();
+    }
+  }
+}
