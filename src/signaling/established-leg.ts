@@ -48,7 +48,9 @@ export class EstablishedLeg implements SipLeg {
   #isAckDue: boolean;
   /** Our BYE waits for the ACK, which it may not overtake. */
   #isByeOwed = false;
-  #hasOwnOfferOpen = false;
+  /** `sendOffer` is at work; while it waits out a glare, offers of theirs are welcome. */
+  #isOffering = false;
+  #isOfferOnWire = false;
   #byeHeaders: Record<string, string> = {};
   /** Settles when the leg has ended, for `hangUp`. */
   readonly #ended: Promise<void>;
@@ -68,7 +70,7 @@ export class EstablishedLeg implements SipLeg {
       {
         offerMs: timeouts.offerMs,
         isLive: () => this.#state === 'live',
-        hasOwnOfferOpen: () => this.#hasOwnOfferOpen,
+        hasOwnOfferOpen: () => this.#isOfferOnWire,
         tell: (what) => this.#tell(what),
       },
       options.answerDueCseq,
@@ -95,10 +97,10 @@ export class EstablishedLeg implements SipLeg {
     if (Buffer.byteLength(sdp) > OUTGOING_SDP_BYTES_MAX) {
       throw new SignalingError('SDP_TOO_LARGE', 'the offer is too large to be sent');
     }
-    if (this.#hasOwnOfferOpen) {
+    if (this.#isOffering) {
       throw new SignalingError('OFFER_PENDING', 'another offer of ours is still open');
     }
-    this.#hasOwnOfferOpen = true;
+    this.#isOffering = true;
     try {
       for (let attempt = 0; ; attempt += 1) {
         const response = this.#offers.isOpen ? null : await this.#sendInvite(sdp);
@@ -107,7 +109,7 @@ export class EstablishedLeg implements SipLeg {
         await this.#waitOutGlare();
       }
     } finally {
-      this.#hasOwnOfferOpen = false;
+      this.#isOffering = false;
     }
   }
 
@@ -233,6 +235,7 @@ export class EstablishedLeg implements SipLeg {
   async #sendInvite(sdp: string): Promise<string | null> {
     const { dialog, timeouts } = this.#options;
     const contact = dialog.local.contact;
+    this.#isOfferOnWire = true;
     const response = await this.#request(
       {
         method: 'INVITE',
@@ -243,7 +246,9 @@ export class EstablishedLeg implements SipLeg {
         body: sdp,
       },
       timeouts.reinviteMs,
-    );
+    ).finally(() => {
+      this.#isOfferOnWire = false;
+    });
     if (response.status === 491) return null;
     const body = response.body ?? '';
     if (response.status >= 300 || body === '') throw refused(response.status);

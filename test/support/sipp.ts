@@ -124,20 +124,32 @@ async function isFree(port: number): Promise<boolean> {
 function argumentsOf(run: SippRun, localPort: number, folder: string): string[] {
   const { scenario, remote, isServer = false, transport = 'udp', keys = {} } = run;
   const { calls = 1, callsPerSecond = 10, timeoutMs = 15_000, service = 'demo' } = run;
-  const fixed = ['-nostdin', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-timeout_error'];
   return [
     ...(isServer ? [] : [`${remote.host}:${remote.port}`]),
-    ...fixed,
-    ...['-sf', join(SCENARIOS, `${scenario}.xml`)],
-    ...['-t', transport === 'tcp' ? 't1' : 'u1'],
-    ...['-m', String(calls), '-r', String(callsPerSecond), '-s', service],
-    ...['-timeout', `${timeoutMs}ms`, '-recv_timeout', String(timeoutMs)],
-    ...['-p', String(localPort)],
-    ...['-trace_err', '-error_file', join(folder, 'errors.log')],
-    ...['-trace_stat', '-stf', join(folder, 'stat.csv'), '-fd', '1'],
+    '-nostdin',
+    '-timeout_error',
+    ...pairs({
+      sf: join(SCENARIOS, `${scenario}.xml`),
+      i: '127.0.0.1',
+      mi: '127.0.0.1',
+      p: localPort,
+      t: transport === 'tcp' ? 't1' : 'u1',
+      m: calls,
+      r: callsPerSecond,
+      s: service,
+      timeout: `${timeoutMs}ms`,
+      recv_timeout: timeoutMs,
+    }),
+    '-trace_err',
+    ...pairs({ error_file: join(folder, 'errors.log') }),
+    '-trace_stat',
+    ...pairs({ stf: join(folder, 'stat.csv'), fd: 1 }),
     ...Object.entries(keys).flatMap(([name, value]) => ['-key', name, value]),
   ];
 }
+
+const pairs = (options: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)]);
 
 function execute(args: readonly string[], cwd: string, run: SippRun): Promise<number> {
   return new Promise((resolve, reject) => {

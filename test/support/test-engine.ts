@@ -21,6 +21,7 @@ export interface TestEngine {
 
 const SECRET = 'a secret of the tests';
 const STARTED_WITHIN_MS = 5_000;
+const STARTS_MAX = 3;
 
 /**
  * Starts the embedded engine, or the drachtio-server that `DRACHTIO_BIN` names. `t1Ms` shortens
@@ -44,7 +45,18 @@ async function startEmbedded({ t1Ms }: { readonly t1Ms?: number }): Promise<Test
   };
 }
 
+/** The SIP port is free for UDP only as far as we know: when the server will not start, again. */
 async function startDrachtio(binary: string): Promise<TestEngine> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startDrachtioOnce(binary);
+    } catch (error) {
+      if (attempt === STARTS_MAX) throw error;
+    }
+  }
+}
+
+async function startDrachtioOnce(binary: string): Promise<TestEngine> {
   const host = '127.0.0.1';
   const folder = await mkdtemp(join(tmpdir(), 'drachtio-'));
   const [adminPort, sipPort] = [await freeTcpPort(), await freeUdpPort()];
@@ -59,19 +71,21 @@ async function startDrachtio(binary: string): Promise<TestEngine> {
   );
   const child = spawn(binary, ['-f', file], { stdio: 'ignore' });
   const exited = once(child, 'exit');
-  await answersOn(adminPort);
-  return {
-    name: 'drachtio-server',
-    sip: { host, port: sipPort },
-    address: { host, port: adminPort, secret: SECRET },
-    close: async () => {
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
-      await exited;
-      clearTimeout(timer);
-      await rm(folder, { recursive: true, force: true });
-    },
+  const close = async () => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
+    await exited;
+    clearTimeout(timer);
+    await rm(folder, { recursive: true, force: true });
   };
+  try {
+    await answersOn(adminPort);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const address = { host, port: adminPort, secret: SECRET };
+  return { name: 'drachtio-server', sip: { host, port: sipPort }, address, close };
 }
 
 async function answersOn(port: number): Promise<void> {

@@ -28,7 +28,10 @@ import { parseSessionDescription } from './session-description.ts';
 export interface AudioCapabilities {
   /** What may be spoken (a trunk's own list), best first. G.722 only when it is listed. */
   readonly codecs: readonly CodecName[];
-  /** Makes our keys for SDES-SRTP; null: RTP/SAVP is not taken, `a=crypto` is not looked at. */
+  /**
+   * Makes our keys for SDES-SRTP: the same ones each time for one leg and suite, or every
+   * re-INVITE would change them. Null: RTP/SAVP is not taken, `a=crypto` is not looked at.
+   */
   readonly createSrtpKeys: ((suite: SrtpKeys['suite']) => SrtpKeys) | null;
   /** `sendrecv` unless we hold the call ourselves. */
   readonly direction?: MediaDirection;

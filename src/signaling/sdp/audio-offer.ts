@@ -1,5 +1,6 @@
 import type { LocalMediaAddress, RtpParameters, SrtpKeys } from '../../model/media.ts';
-import type { AudioCapabilities } from './audio-answer.ts';
+import type { AudioAnswer, AudioCapabilities } from './audio-answer.ts';
+import { writeAnswer } from './audio-answer.ts';
 import type { LocalFormat } from './local-audio.ts';
 import { localAudioMedia, OPUS_FMTP, TELEPHONE_EVENTS } from './local-audio.ts';
 import { CODEC_FORMATS } from './payload-format.ts';
@@ -20,6 +21,9 @@ export interface AudioOffer {
   readonly sdp: string;
   readonly capabilities: AudioCapabilities;
   readonly cryptos: readonly SdesCrypto[];
+  /** Sections of the offer, and which of them is the audio: the answer has the same. */
+  readonly sectionCount: number;
+  readonly takenIndex: number;
 }
 
 /** Payload types of telephone-event in our offers, by clock rate. */
@@ -33,7 +37,7 @@ const OFFERED_SUITES: readonly SrtpKeys['suite'][] = [
   'AES_CM_128_HMAC_SHA1_80',
 ];
 
-/** Our offer: for an outbound call, a late offer, or a change of one's own in mid-call. */
+/** Our first offer on a leg: an outbound call, or a late offer. Again on the same leg it fits too. */
 export function makeOffer(
   capabilities: AudioCapabilities,
   local: LocalMediaAddress,
@@ -64,7 +68,31 @@ export function makeOffer(
     hasRtcpMux: true,
     cryptos,
   });
-  return { sdp: origin.write({ address: local.address, media: [media] }), capabilities, cryptos };
+  const sdp = origin.write({ address: local.address, media: [media] });
+  return { sdp, capabilities, cryptos, sectionCount: 1, takenIndex: 0 };
+}
+
+/**
+ * Our offer in mid-call on a leg where they offered first: hold, or a re-INVITE without offer.
+ * It repeats what was agreed, since neither the number of sections nor the meaning of a payload
+ * type may change within a session (RFC 3264 §8, §8.3.2).
+ */
+export function offerAgain(
+  agreed: AudioAnswer,
+  capabilities: AudioCapabilities,
+  local: LocalMediaAddress,
+  origin: SdpOrigin,
+): AudioOffer {
+  const { parameters, offered, takenIndex, crypto } = agreed;
+  const direction = capabilities.direction ?? 'sendrecv';
+  const wanted = { ...agreed, parameters: { ...parameters, direction } };
+  return {
+    sdp: writeAnswer(wanted, local, origin),
+    capabilities: { ...capabilities, codecs: [parameters.codec] },
+    cryptos: crypto === null ? [] : [crypto],
+    sectionCount: offered.length,
+    takenIndex,
+  };
 }
 
 /**
@@ -73,8 +101,8 @@ export function makeOffer(
  */
 export function readAnswer(offer: AudioOffer, answerSdp: string): RtpParameters {
   const answer = parseSessionDescription(answerSdp);
-  const [media] = answer.media;
-  if (media === undefined || answer.media.length !== 1 || media.kind !== 'audio') {
+  const media = answer.media[offer.takenIndex];
+  if (answer.media.length !== offer.sectionCount || media?.kind !== 'audio') {
     throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has other sections than the offer');
   }
   if (media.port === 0) throw new SdpError('SDP_NO_COMMON_CODEC', 'the answer refuses the audio');

@@ -5,10 +5,9 @@ import { ClientTransactions } from '../transaction/client-transactions.ts';
 import { type ServerTransaction, ServerTransactions } from '../transaction/server-transactions.ts';
 import type { Timer, TimerWheel } from '../transaction/timer-wheel.ts';
 import type { SipTimers } from '../transaction/timers.ts';
-import type { Flow, Outbound } from '../transport/transport.ts';
+import type { Flow, Outbound, Resolver } from '../transport/transport.ts';
 import type { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
 import type { OutboundRequest } from './outbound-request.ts';
-import type { Resolver } from './next-hop.ts';
 import { type Counters, newCounters } from './counters.ts';
 
 /** Bounds of everything that grows. */

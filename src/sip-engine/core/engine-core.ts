@@ -89,7 +89,7 @@ export class EngineCore {
   appGone(app: AppPort): void {
     const { context } = this;
     context.routes.disconnect(app);
-    for (const inbound of [...context.inbound.values()]) {
+    for (const inbound of context.inbound.values()) {
       if (inbound.app !== app) continue;
       const { dialog, isInDialog } = inbound;
       const isBye = inbound.request.method === 'BYE';
@@ -98,10 +98,10 @@ export class EngineCore {
       });
       if (dialog !== undefined && !isInDialog) removeDialog(context, dialog);
     }
-    for (const outbound of [...context.outboundRequests.values()]) {
+    for (const outbound of context.outboundRequests.values()) {
       if (outbound.app === app) cancelOrphan(context, outbound);
     }
-    for (const dialog of [...context.dialogs.values()]) {
+    for (const dialog of context.dialogs.values()) {
       if (dialog.app !== app) continue;
       dialog.app = undefined;
       if (dialog.state === 'confirmed' && dialog.usage === 'INVITE' && !dialog.hasSentBye) {

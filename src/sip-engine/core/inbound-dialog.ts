@@ -125,7 +125,7 @@ function receiveBye(
 /** RFC 3261 §15.1.2: what is pending when BYE comes is answered 487. */
 function refusePendingReInvites(context: EngineContext, dialog: Dialog): void {
   if (dialog.pendingInviteSequence === undefined) return;
-  for (const inbound of [...context.inbound.values()]) {
+  for (const inbound of context.inbound.values()) {
     if (inbound.dialog === dialog && inbound.request.method === 'INVITE') {
       answerForApp(context, inbound, 487);
     }

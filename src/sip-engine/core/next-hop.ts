@@ -1,12 +1,7 @@
 import { isIP } from 'node:net';
 import { bareHost, parseSipUri } from '../message/uri.ts';
-import type { Flow, HostPort, Protocol } from '../transport/transport.ts';
+import { defaultPort, type Flow, type HostPort, type Protocol } from '../transport/transport.ts';
 import type { EngineContext } from './context.ts';
-
-/** RFC 3263 §4: names to addresses, best first. Rejects when there is none. */
-export interface Resolver {
-  resolve(host: string, port: number | undefined, protocol: Protocol): Promise<readonly HostPort[]>;
-}
 
 export interface NextHop {
   readonly protocol: Protocol;
@@ -30,10 +25,6 @@ export function nextHopOf(uriText: string): NextHop | undefined {
   const protocol = named === undefined ? (uri.scheme === 'sips' ? 'tls' : 'udp') : PROTOCOLS[named];
   if (protocol === undefined) return undefined;
   return { protocol, host: bareHost(uri.params.get('maddr') ?? uri.host), port: uri.port };
-}
-
-export function defaultPort(protocol: Protocol): number {
-  return protocol === 'tls' || protocol === 'wss' ? 5061 : 5060;
 }
 
 /** An IP literal gives its one place at once; a name has to be resolved. */

@@ -42,7 +42,7 @@ export class AppRoutes {
 
   disconnect(app: AppPort): void {
     this.#connected.delete(app);
-    for (const verb of [...this.#routes.keys()]) this.remove(app, verb);
+    for (const verb of this.#routes.keys()) this.remove(app, verb);
   }
 
   next(method: string): AppPort | undefined {

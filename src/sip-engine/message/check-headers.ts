@@ -39,7 +39,8 @@ function isSound(key: string, value: string): boolean {
     case 'rseq':
       return parseUnsigned(value, 2 ** 32 - 1) !== undefined;
     case 'rack':
-      return /^\d{1,10}\s+\d{1,10}\s+\S+$/.test(value);
+      // Some send the method twice; what follows it is not read.
+      return /^\d{1,10}\s+\d{1,10}\s+\S+/.test(value);
     case 'session-expires':
     case 'min-se':
       return /^\d{1,10}\s*(;|$)/.test(value);

@@ -106,7 +106,7 @@ export class ClientTransactions {
   }
 
   flowClosed(flow: Flow): void {
-    for (const { request, transaction } of [...this.#live.values()]) {
+    for (const { request, transaction } of this.#live.values()) {
       if (transaction.flow !== flow) continue;
       const isWaiting = transaction.state !== 'accepted' && transaction.state !== 'completed';
       transaction.abandon();

@@ -49,3 +49,12 @@ export interface Outbound {
   /** True when that is one of our own listeners. */
   isSelf(protocol: Protocol, remote: HostPort): boolean;
 }
+
+/** RFC 3263 §4: names to addresses, best first. Rejects when there is none. */
+export interface Resolver {
+  resolve(host: string, port: number | undefined, protocol: Protocol): Promise<readonly HostPort[]>;
+}
+
+export function defaultPort(protocol: Protocol): number {
+  return protocol === 'tls' || protocol === 'wss' ? 5061 : 5060;
+}

@@ -1,6 +1,6 @@
-import type { AudioCapabilities } from '../../../src/signaling/sdp/audio-answer.ts';
+import type { AudioAnswer, AudioCapabilities } from '../../../src/signaling/sdp/audio-answer.ts';
 import { answerOffer, writeAnswer } from '../../../src/signaling/sdp/audio-answer.ts';
-import { makeOffer } from '../../../src/signaling/sdp/audio-offer.ts';
+import { makeOffer, offerAgain } from '../../../src/signaling/sdp/audio-offer.ts';
 import { SDP_VERDICTS, SdpError } from '../../../src/signaling/sdp/sdp-error.ts';
 import { SdpOrigin } from '../../../src/signaling/sdp/sdp-origin.ts';
 import type { SipEngineOptions, SipSignaling } from '../../../src/signaling/sip-engine-client.ts';
@@ -16,6 +16,7 @@ const LOCAL = { address: '127.0.0.1', port: 40_000 };
 /** One end of a call without media: it offers and answers as a leg of an agent would. */
 export class PhoneOwner extends LegOwner {
   readonly #origin = new SdpOrigin();
+  #agreed: AudioAnswer | null = null;
 
   constructor() {
     super(
@@ -25,13 +26,17 @@ export class PhoneOwner extends LegOwner {
   }
 
   offer(direction: AudioCapabilities['direction'] = 'sendrecv'): string {
-    return makeOffer({ ...CAPABILITIES, direction }, LOCAL, this.#origin).sdp;
+    const capabilities = { ...CAPABILITIES, direction };
+    return this.#agreed === null
+      ? makeOffer(capabilities, LOCAL, this.#origin).sdp
+      : offerAgain(this.#agreed, capabilities, LOCAL, this.#origin).sdp;
   }
 
   answer(offerSdp: string): OfferReply {
     try {
-      const sdp = writeAnswer(answerOffer(offerSdp, CAPABILITIES), LOCAL, this.#origin);
-      return { type: 'answer', sdp };
+      const agreed = answerOffer(offerSdp, CAPABILITIES);
+      this.#agreed = agreed;
+      return { type: 'answer', sdp: writeAnswer(agreed, LOCAL, this.#origin) };
     } catch (error) {
       if (error instanceof SdpError) return { type: 'refuse', status: 488 };
       throw error;

@@ -113,6 +113,15 @@ describe('an established leg', () => {
       assert.deepEqual(rig.engine.leftovers, []);
     });
 
+    it('for its owner even when the ACK never comes, and the BYE follows a late one', async () => {
+      await leg.hangUp();
+      await hasEndedOnceWith(null);
+      assert.deepEqual(rig.engine.leftovers, []);
+      deliver('ACK', 1);
+      await rig.engine.nextSip('BYE');
+      assert.equal(owner.ends.all.length, 1);
+    });
+
     it('by our BYE even when nobody answers it', async () => {
       deliver('ACK', 1);
       await leg.hangUp();
@@ -376,6 +385,9 @@ describe('an established leg', () => {
       await rig.engine.nextSip('SIP/2.0 491');
       assert.deepEqual(owner.offers.all, []);
       respondTo(first, '491 Request Pending');
+      await rig.engine.nextSip('ACK');
+      deliver('INVITE', 3, SDP_TYPE, SDP);
+      await rig.engine.nextSip('SIP/2.0 200');
       const second = await rig.engine.nextSip('INVITE');
       respondTo(second, '200 OK', [...SDP_TYPE, 'Contact: <sip:ann@h>'], LATER_SDP);
       assert.equal(await answered, LATER_SDP);

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import type { SrtpKeys } from '../../../../src/model/media.ts';
 import type { AudioCapabilities } from '../../../../src/signaling/sdp/audio-answer.ts';
 import { answerOffer, writeAnswer } from '../../../../src/signaling/sdp/audio-answer.ts';
-import { makeOffer, readAnswer } from '../../../../src/signaling/sdp/audio-offer.ts';
+import { makeOffer, offerAgain, readAnswer } from '../../../../src/signaling/sdp/audio-offer.ts';
 import { SdpError } from '../../../../src/signaling/sdp/sdp-error.ts';
 import { SdpOrigin } from '../../../../src/signaling/sdp/sdp-origin.ts';
-import { offerWith } from './offers.ts';
+import { OFFERS, offerWith } from './offers.ts';
 
 const ALL: AudioCapabilities = { codecs: ['opus', 'g722', 'pcma', 'pcmu'], createSrtpKeys: null };
 const LOCAL = { address: '198.51.100.5', port: 40_002 };
@@ -43,6 +43,36 @@ describe('making an offer', () => {
   it('leaves out keypad events of a clock that no codec has', () => {
     const { sdp } = makeOffer({ ...ALL, codecs: ['pcmu'] }, LOCAL, new SdpOrigin());
     assert.doesNotMatch(sdp, /48000/);
+  });
+});
+
+describe('making an offer where they offered first', () => {
+  it('keeps their sections and what their payload types mean', () => {
+    const origin = new SdpOrigin(3);
+    const agreed = answerOffer(OFFERS.linphone, ALL);
+    writeAnswer(agreed, LOCAL, origin);
+    const offer = offerAgain(agreed, { ...ALL, direction: 'sendonly' }, LOCAL, origin);
+    assert.deepEqual(
+      offer.sdp.split('\r\n').filter((line) => /^(o=|m=|a=rtpmap|a=send)/.test(line)),
+      [
+        'o=- 3 2 IN IP4 198.51.100.5',
+        'm=audio 40002 RTP/AVPF 96 101',
+        'a=rtpmap:96 opus/48000/2',
+        'a=rtpmap:101 telephone-event/48000',
+        'a=sendonly',
+        'm=video 0 RTP/AVPF 96',
+      ],
+    );
+    const theirs = writeAnswer(answerOffer(offer.sdp, ALL), REMOTE, new SdpOrigin());
+    const parameters = readAnswer(offer, theirs);
+    assert.equal(parameters.payloadType, 96);
+    assert.equal(parameters.direction, 'sendonly');
+  });
+
+  it('that changes nothing is the description they have', () => {
+    const origin = new SdpOrigin(3);
+    const agreed = answerOffer(OFFERS.asterisk, ALL);
+    assert.equal(writeAnswer(agreed, LOCAL, origin), offerAgain(agreed, ALL, LOCAL, origin).sdp);
   });
 });
 
