@@ -6,6 +6,8 @@ import { InboundInvite } from './inbound-invite.ts';
 import { ENGINE_LOST_END } from './leg-end.ts';
 import type { DialEvents, DialRequest, DialResult } from './outbound-dial.ts';
 import { checkDialRequest, OutboundDial } from './outbound-dial.ts';
+import type { PlainRequest, PlainResult } from './plain-request-client.ts';
+import { sendPlainRequest } from './plain-request-client.ts';
 import { answerPlainRequest, respond, ROUTED_METHODS } from './plain-requests.ts';
 import { SignalingError } from './signaling-error.ts';
 import { offerBody, unsupportedExtensions } from './sip-headers.ts';
@@ -38,6 +40,8 @@ export interface SipSignaling {
    * request that cannot be sent as it is.
    */
   dial(request: DialRequest, events: DialEvents): Promise<DialResult>;
+  /** Sends REGISTER or OPTIONS. Rejects only for what cannot be written into a message. */
+  request(request: PlainRequest): Promise<PlainResult>;
   /** From now on OPTIONS is answered with 503. INVITEs still come: their owner refuses them. */
   drain(): void;
   /** Lets go of the engine. What is still alive ends with `sip-engine-lost`. Idempotent. */
@@ -89,6 +93,11 @@ class SipEngineClient implements SipSignaling {
     if (!this.#isConnected) return { type: 'ended', ...ENGINE_LOST_END };
     const { log } = this.#options;
     return new OutboundDial(this.#connection, request, events, this.#timeouts, log).run();
+  }
+
+  async request(request: PlainRequest): Promise<PlainResult> {
+    if (!this.#isConnected) return { type: 'unanswered', why: 'no connection to the SIP engine' };
+    return sendPlainRequest(this.#connection, request);
   }
 
   drain(): void {
