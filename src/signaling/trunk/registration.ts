@@ -58,6 +58,8 @@ export interface RegistrationOptions {
 
 export const RETRY_FIRST_MS = 5_000;
 export const RETRY_MAX_MS = 300_000;
+type ObservedAddresses = Pick<RegisterAnswer, 'sentBy' | 'observed'>;
+
 const RETRY_AFTER_MAX_MS = 3_600_000;
 /** Challenges, 423s and address changes answered in one round, so that none can be endless. */
 export const STEPS_MAX = 6;
@@ -179,6 +181,12 @@ export class Registration {
     return this.#wait(answer.retryAfterSeconds, nowMs, true);
   }
 
+  /** What an answer to another request (OPTIONS) told about our address. */
+  saw(addresses: ObservedAddresses, nowMs: number): RegistrationStep | null {
+    if (this.#state !== 'registered' || this.#isStopping) return null;
+    return this.#follow(addresses, nowMs);
+  }
+
   #begin(): RegistrationStep {
     this.#state = 'registering';
     this.#nextAtMs = null;
@@ -269,8 +277,7 @@ export class Registration {
    * What the registrar saw of us, in `received` and `rport` of our Via (RFC 3581). When it is not
    * what our Contact says, or no longer, the registration is made anew with what it saw.
    */
-  #follow(answer: RegisterAnswer, nowMs: number): RegistrationStep | null {
-    const { observed, sentBy } = answer;
+  #follow({ observed, sentBy }: ObservedAddresses, nowMs: number): RegistrationStep | null {
     const before = this.#observed;
     if (observed === null) return null;
     this.#observed = observed;
