@@ -57,6 +57,15 @@ export class TrunkBook {
   }
 }
 
+/** Whom the SIP engine may hear, beside loopback: trunks, and `sip.allowed_sources`. */
+export function sourceFilter(
+  book: TrunkBook,
+  allowedSources: readonly string[],
+): (address: string) => boolean {
+  const list = listOf(allowedSources);
+  return (address) => isListed(list, address) || book.isSource(address);
+}
+
 /** Agent of a dialed number by the trunk's own numbers, else the trunk's default; null: nobody. */
 export function agentOf(trunk: Trunk, dialed: string): string | null {
   return ownAgentOf(trunk, dialed) ?? trunk.agent;
@@ -72,11 +81,12 @@ function ownAgentOf(trunk: Trunk, dialed: string): string | null {
   );
 }
 
-function hasSource({ configured, resolved }: Entry, address: string): boolean {
+const hasSource = ({ configured, resolved }: Entry, address: string): boolean =>
+  isListed(configured, address) || isListed(resolved, address);
+
+function isListed(list: BlockList, address: string): boolean {
   const family = isIP(address);
-  if (family === 0) return false;
-  const type = family === 6 ? 'ipv6' : 'ipv4';
-  return configured.check(address, type) || resolved.check(address, type);
+  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Addresses and networks as a list; names are left out. IPv4 in IPv6 form counts as IPv4. */
