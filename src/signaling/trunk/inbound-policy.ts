@@ -73,19 +73,17 @@ export class InboundPolicy {
       (name) => (name === username ? password : null),
       nowMs,
     );
-    switch (verdict.type) {
-      case 'accept':
-        this.counts.accepted += 1;
-        return { type: 'take', trunk: trunk.name };
-      case 'challenge': {
-        this.counts.challenged += 1;
-        const challenges = server.challenge(nowMs, verdict.isStale);
-        return { type: 'refuse', status: 401, challenges };
-      }
-      case 'refuse':
-        this.counts.refused += 1;
-        return { type: 'refuse', status: 403, challenges: [] };
+    if (verdict.type === 'accept') {
+      this.counts.accepted += 1;
+      return { type: 'take', trunk: trunk.name };
     }
+    if (verdict.type === 'refuse') {
+      this.counts.refused += 1;
+      return { type: 'refuse', status: 403, challenges: [] };
+    }
+    this.counts.challenged += 1;
+    const challenges = server.challenge(nowMs, verdict.isStale);
+    return { type: 'refuse', status: 401, challenges };
   }
 
   #serverOf({ name }: Trunk): DigestServer {

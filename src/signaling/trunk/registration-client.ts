@@ -30,6 +30,8 @@ export interface RegistrationClientOptions {
   /** After each change of state and each answer. */
   readonly onChange?: (status: RegistrationStatus) => void;
   readonly timeoutMs?: number;
+  /** Contact at the trunk's external address, `host:port`; null: the engine's own. */
+  readonly contactHost?: () => string | null;
 }
 
 /** The thin shell around `Registration`: one timer, one request at a time. */
@@ -114,7 +116,8 @@ export class RegistrationClient {
     const turn = this.#turn;
     const { send, trunk, timeoutMs = REGISTER_TIMEOUT_MS, nowMs } = this.#options;
     const user = trunk.username ?? '';
-    const result = await send(toPlainRequest(request, user, timeoutMs)).catch(
+    const contactHost = request.contactHost ?? this.#options.contactHost?.() ?? null;
+    const result = await send(toPlainRequest({ ...request, contactHost }, user, timeoutMs)).catch(
       (error: unknown): PlainResult => ({ type: 'unanswered', why: String(error) }),
     );
     if (turn !== this.#turn) return;
