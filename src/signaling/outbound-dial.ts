@@ -37,7 +37,7 @@ export interface DialRefusal {
   /** It reached nobody: the engine gave up, or could not send it. */
   readonly isFromEngine: boolean;
   /** Repeated headers joined by commas. */
-  get(name: string): string | undefined;
+  readonly get: (name: string) => string | undefined;
 }
 
 /** What happens before the answer. Early media comes with the description of the far side. */

@@ -39,39 +39,32 @@ export function callerThrough(
   return isOwn ? number : null;
 }
 
+const IDENTITY_HEADERS = {
+  'p-asserted-identity': 'P-Asserted-Identity',
+  'p-preferred-identity': 'P-Preferred-Identity',
+  'remote-party-id': 'Remote-Party-ID',
+} as const;
+
 /** @param number of `callerThrough` */
 export function callerHeaders(trunk: Trunk, number: string, wanted: WantedCaller): CallerHeaders {
   const { domain, callerId, username } = trunk;
-  const displayName = wanted.displayName ?? '';
+  const { displayName = '', isPrivate = false } = wanted;
   const caller = { user: toCarrierFormat(number, trunk), host: domain, displayName };
-  const account = { user: username ?? caller.user, host: domain, displayName };
-  const privacy: Record<string, string> = wanted.isPrivate === true ? { Privacy: 'id' } : {};
-  const anonymous = { user: 'anonymous', host: 'anonymous.invalid', displayName: 'Anonymous' };
-  const isHidden = wanted.isPrivate === true;
-  const shown = (from: CallerHeaders['from']) => (isHidden ? anonymous : from);
-  switch (callerId.header) {
-    case 'from':
-      // A hidden caller still has to be known to the carrier, who bills the call.
-      return isHidden
-        ? { from: anonymous, headers: { ...privacy, 'P-Preferred-Identity': formatParty(caller) } }
-        : { from: caller, headers: {} };
-    case 'p-asserted-identity':
-      return {
-        from: shown(account),
-        headers: { ...privacy, 'P-Asserted-Identity': formatParty(caller) },
-      };
-    case 'p-preferred-identity':
-      return {
-        from: shown(account),
-        headers: { ...privacy, 'P-Preferred-Identity': formatParty(caller) },
-      };
-    case 'remote-party-id': {
-      const parameters = `;party=calling;screen=yes;privacy=${isHidden ? 'full' : 'off'}`;
-      const identity = `${formatParty(caller)}${parameters}`;
-      return { from: shown(account), headers: { ...privacy, 'Remote-Party-ID': identity } };
-    }
-  }
+  const header = callerId.header;
+  if (header === 'from' && !isPrivate) return { from: caller, headers: {} };
+  // A hidden caller still has to be known to the carrier, who bills the call.
+  const name = header === 'from' ? 'P-Preferred-Identity' : IDENTITY_HEADERS[header];
+  const parameters =
+    header === 'remote-party-id'
+      ? `;party=calling;screen=yes;privacy=${isPrivate ? 'full' : 'off'}`
+      : '';
+  const identity = { [name]: `${formatParty(caller)}${parameters}` };
+  if (isPrivate) return { from: ANONYMOUS, headers: { Privacy: 'id', ...identity } };
+  return { from: { ...caller, user: username ?? caller.user }, headers: identity };
 }
+
+/** RFC 3323 §4.1.1.3. */
+const ANONYMOUS = { user: 'anonymous', host: 'anonymous.invalid', displayName: 'Anonymous' };
 
 /** Session timer and extensions of an INVITE (RFC 4028 §7.1). */
 export function sessionHeaders(

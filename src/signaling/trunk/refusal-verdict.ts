@@ -32,7 +32,7 @@ export function judgeRefusal(
   }: {
     readonly status: number;
     readonly isFromEngine: boolean;
-    get(name: string): string | undefined;
+    readonly get: (name: string) => string | undefined;
   },
   hasRung: boolean,
 ): RefusalVerdict {
