@@ -40,6 +40,11 @@ export class TrunkBook {
     if (entry !== undefined) entry.resolved = listOf(addresses.slice(0, HOST_ADDRESSES_MAX));
   }
 
+  isSourceOf(name: string, address: string): boolean {
+    const entry = this.#entries.find(({ trunk }) => trunk.name === name);
+    return entry !== undefined && hasSource(entry, address);
+  }
+
   isSource(address: string): boolean {
     return this.#entries.some((entry) => hasSource(entry, address));
   }
