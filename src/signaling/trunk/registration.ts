@@ -152,7 +152,9 @@ export class Registration {
   stop(): RegistrationStep {
     this.#isStopping = true;
     this.#nextAtMs = null;
-    if (this.#expiresAtMs === null || this.#current === null) return this.#finish();
+    // A REGISTER under way may yet succeed.
+    const mayStand = this.#expiresAtMs !== null || this.#state === 'registering';
+    if (!mayStand || this.#current === null) return this.#finish();
     this.#state = 'registering';
     this.#steps = 0;
     return this.#send(this.#current);

@@ -49,6 +49,11 @@ export class TrunkBook {
     return this.#entries.some((entry) => hasSource(entry, address));
   }
 
+  /** Whether large requests to this address go by TCP. */
+  prefersTcp(address: string): boolean {
+    return this.#entries.some((entry) => entry.trunk.prefersTcp && hasSource(entry, address));
+  }
+
   /**
    * The trunk a request came by. Where a carrier's servers serve several trunks, the one that
    * was dialed: by its own numbers, else by its user; else the first.
@@ -64,7 +69,7 @@ export class TrunkBook {
 
 /** Whom the SIP engine may hear, beside loopback: trunks, and `sip.allowed_sources`. */
 export function sourceFilter(
-  book: TrunkBook,
+  book: Pick<TrunkBook, 'isSource'>,
   allowedSources: readonly string[],
 ): (address: string) => boolean {
   const list = listOf(allowedSources);

@@ -140,6 +140,11 @@ export class TrunkService {
     return this.#book.isSource(address);
   }
 
+  /** For the SIP engine: whether large requests to an address go by TCP. */
+  prefersTcp(address: string): boolean {
+    return this.#book.prefersTcp(address);
+  }
+
   find(name: string): Trunk | null {
     return this.#book.find(name);
   }

@@ -241,6 +241,11 @@ describe('a registration', () => {
     assert.equal(registration.start(), null);
   });
 
+  it('that may yet come to stand is taken away too', () => {
+    begin(target(1));
+    assert.equal(sent(registration.stop()).expiresSeconds, 0);
+  });
+
   it('that never stood is not taken away', () => {
     begin();
     assert.deepEqual(registration.stop(), { type: 'done' });

@@ -63,6 +63,12 @@ describe('the book of trunks', () => {
     assert.equal(nameOf(book, '192.0.2.3'), 'south');
   });
 
+  it('knows where large requests go by TCP', () => {
+    const book = new TrunkBook([{ ...north, prefersTcp: true }, south]);
+    assert.equal(book.prefersTcp('198.51.100.7'), true);
+    assert.equal(new TrunkBook([north, south]).prefersTcp('198.51.100.7'), false);
+  });
+
   it('knows the agent of a number however it is written, and the agent of the rest', () => {
     for (const dialed of ['+34955666777', '955666777', '0034955666777', '34955666777']) {
       assert.equal(agentOf(south, dialed), 'agt_south', dialed);
