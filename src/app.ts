@@ -1,9 +1,15 @@
 import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
-import { TEMPLATES } from './dialogue/templates/templates.ts';
+import { DEMO } from './dialogue/templates/demo.ts';
+import { createAuth } from './http/auth.ts';
+import { HttpPart } from './http/http-part.ts';
+import { agentRoutes } from './http/routes/agents.ts';
+import { callRoutes } from './http/routes/calls.ts';
+import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -17,13 +23,10 @@ import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
 
-/** What the banner says, known once everything runs. */
-export interface GatewayAddresses {
-  readonly httpUrl: string;
-  /** Where SIP is answered, as `host:port`. */
-  readonly sip: string;
-  readonly adminKey: string | null;
-  readonly adminKeyFile: string | null;
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly version: string;
 }
 
 /** Agents whose greeting is rendered at start; more wait for their first call. */
@@ -39,13 +42,16 @@ export class Gateway {
   readonly admission: Admission;
   readonly pool: VoicePool;
   readonly sip: SipPart;
+  readonly http: HttpPart;
+  /** In the order of their start. */
+  readonly parts: readonly Part[];
   readonly #config: Config;
   readonly #log: Logger;
   #storage: Storage | null = null;
   #calls: CallService | null = null;
   #bootstrapped: Bootstrapped = { adminKey: null, adminKeyFile: null };
 
-  constructor(config: Config, log: Logger) {
+  constructor({ config, log, version }: GatewayOptions) {
     this.#config = config;
     this.#log = log;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
@@ -58,11 +64,8 @@ export class Gateway {
         else void this.#calls.onInvite(invite);
       },
     });
-  }
-
-  /** In the order of their start. */
-  get parts(): readonly Part[] {
-    return [this.#storagePart(), this.#voicePart(), this.sip, this.#intakePart()];
+    this.http = this.#createHttp(version);
+    this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
   }
 
   /** @throws TypeError before `start` */
@@ -77,8 +80,59 @@ export class Gateway {
     return this.#calls;
   }
 
-  get addresses(): GatewayAddresses {
-    return { httpUrl: '', sip: this.sip.address, ...this.#bootstrapped };
+  /** From now on new calls are refused; live ones go on. */
+  drain(): void {
+    this.admission.drain();
+    this.sip.drain();
+  }
+
+  /** What a person at the terminal is shown once everything runs. */
+  banner(): string {
+    const { adminKey, adminKeyFile } = this.#bootstrapped;
+    const lines = [
+      'Trunkline is up',
+      `  Dial it      sip:demo@${this.sip.address}`,
+      `  API          ${this.http.publicUrl}/docs`,
+    ];
+    if (adminKey !== null && adminKeyFile !== null) {
+      lines.push(`  Admin key    ${adminKey}   (also in ${relative(process.cwd(), adminKeyFile)})`);
+    }
+    return `${lines.join('\n')}\n`;
+  }
+
+  #createHttp(version: string): HttpPart {
+    const { http } = this.#config;
+    const auth = createAuth({
+      apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
+      requestsPerMinute: http.requestsPerMinute,
+    });
+    return new HttpPart({
+      ...http,
+      log: this.#log,
+      metrics: this.metrics,
+      version,
+      routes: [
+        (app) => operationRoutes(app, { metrics: this.metrics, health: () => this.#health() }),
+        (app) =>
+          callRoutes(app, {
+            auth,
+            calls: this.storage.calls,
+            hangUp: async (workspaceId, id) => {
+              const call = this.calls.find(id);
+              if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
+            },
+          }),
+        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+      ],
+    });
+  }
+
+  #health(): HealthReport {
+    if (this.admission.isDraining) return { status: 'draining', reasons: ['stopping'] };
+    const { lastFailure } = this.storage.health();
+    const reasons: string[] = lastFailure === null ? [] : [lastFailure];
+    if (!this.sip.isConnected) reasons.push('SIP_ENGINE_LOST');
+    return { status: reasons.length === 0 ? 'ok' : 'degraded', reasons };
   }
 
   #storagePart(): Part {
@@ -114,8 +168,7 @@ export class Gateway {
       name: 'calls',
       start: async () => {},
       stop: async (hurry) => {
-        this.admission.drain();
-        this.sip.drain();
+        this.drain();
         await this.calls.idle(hurry);
         await this.calls.hangUpAll('stopped-by-operator');
       },
@@ -207,7 +260,6 @@ function journalOf({ calls }: Storage): CallJournal {
 }
 
 function demoAgentOf() {
-  const { DEMO } = TEMPLATES;
   return {
     id: asAgentId('agt_demo'),
     displayName: DEMO.displayName,

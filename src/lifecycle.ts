@@ -4,7 +4,10 @@ import type { Logger } from './observability/logger.ts';
 export interface Part {
   readonly name: string;
   start(): Promise<void>;
-  /** Finishes work in hand. When `hurry` aborts, gives up what is left and returns. */
+  /**
+   * Finishes work in hand. When `hurry` aborts, gives up what is left and returns. It may
+   * have been aborted already.
+   */
   stop(hurry: AbortSignal): Promise<void>;
   /** While stopping: what it still waits for, such as `3 calls live`; null when nothing. */
   waitingFor?(): string | null;
@@ -107,10 +110,17 @@ function rejectAfterHurry(hurry: AbortSignal, graceMs: number) {
   return { promise, cancel };
 }
 
+export interface StopRequest {
+  /** For the log: `SIGTERM`, `bug`. */
+  readonly name: string;
+  /** Nothing can be relied on any more: stop at once, and say that it failed. */
+  readonly isBug: boolean;
+}
+
 /** Tells when the process is asked to stop. `SIGTERM` and `SIGINT` mean the same. */
 export interface StopRequests {
   /** Calls `listener` at each request. Returns what takes the listener away. */
-  onRequest(listener: (name: string) => void): () => void;
+  onRequest(listener: (request: StopRequest) => void): () => void;
 }
 
 export interface RunOptions extends LifecycleOptions {
@@ -119,6 +129,8 @@ export interface RunOptions extends LifecycleOptions {
   readonly drainTimeoutMs: number;
   /** Called once everything runs. */
   onReady?(): void;
+  /** Called once, at the first request. */
+  onDrain?(): void;
 }
 
 /**
@@ -130,19 +142,22 @@ export async function runUntilAsked(options: RunOptions): Promise<number> {
   const { log, parts, requests, drainTimeoutMs } = options;
   const lifecycle = new Lifecycle(options);
   const [asked, hurry] = [new AbortController(), new AbortController()];
-  const unlisten = requests.onRequest((name) => {
-    if (asked.signal.aborted) {
-      log.warn({ signal: name }, 'asked again: stopping at once');
+  let isBroken = false;
+  const unlisten = requests.onRequest(({ name, isBug }) => {
+    isBroken ||= isBug;
+    if (asked.signal.aborted || isBug) {
+      log.warn({ signal: name }, 'stopping at once');
       hurry.abort();
-      return;
     }
+    if (asked.signal.aborted) return;
     log.info({ signal: name, drainTimeoutMs }, 'asked to stop: draining');
     asked.abort();
+    options.onDrain?.();
   });
 
   let deadline: NodeJS.Timeout | undefined;
   try {
-    if (!(await lifecycle.start(parts, asked.signal))) return 0;
+    if (!(await lifecycle.start(parts, asked.signal))) return isBroken ? 1 : 0;
     options.onReady?.();
     await aborted(asked.signal);
     deadline = setTimeout(() => {
@@ -151,7 +166,7 @@ export async function runUntilAsked(options: RunOptions): Promise<number> {
     }, drainTimeoutMs);
     const isClean = await lifecycle.stop(hurry.signal);
     log.info({ isClean }, 'stopped');
-    return isClean ? 0 : 1;
+    return isClean && !isBroken ? 0 : 1;
   } catch {
     // Lifecycle has logged which part failed, and why.
     return 1;

@@ -71,7 +71,8 @@ export class SipPart implements Part {
 
   async #open(): Promise<void> {
     const { config, log, onInvite } = this.#options;
-    const address = config.engine === 'embedded' ? await this.#startEngine() : outside(config.engine);
+    const address =
+      config.engine === 'embedded' ? await this.#startEngine() : outside(config.engine);
     this.#signaling = connectSipEngine({
       ...address,
       onInvite,

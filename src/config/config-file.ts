@@ -1,13 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  isMap,
-  isNode,
-  isSeq,
-  LineCounter,
-  type ParsedNode,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml';
+import { isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml';
 import { type ConfigProblem, toConfigError } from './config-error.ts';
 
 const FILE_BYTES_MAX = 1_048_576;
@@ -79,7 +71,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 }
 
 /** Offset of the deepest key that exists on the way to `keys`. */
-function offsetOf(map: YAMLMap.Parsed<ParsedNode>, keys: readonly string[]): number {
+function offsetOf(map: YAMLMap.Parsed, keys: readonly string[]): number {
   let offset = map.range[0];
   let level: unknown = map;
   for (const key of keys) {

@@ -81,11 +81,11 @@ const Sip = Type.Object(
         'Addresses or networks (203.0.113.0/24) that may send requests. Loopback always may; others are dropped without an answer.',
     }),
     transactions_max: count(100, 1_000_000, 20_000, 'Transactions in hand; more are answered 503.'),
-    requests_per_second_per_source: count(
+    packets_per_second_per_source: count(
       1,
-      100_000,
-      200,
-      'New requests of one address per second; more are answered 503.',
+      1_000_000,
+      20_000,
+      'SIP packets of one address per second; more are dropped. A call takes about four.',
     ),
   },
   { ...strict, description: 'SIP: where carriers and phones send INVITEs.' },

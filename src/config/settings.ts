@@ -2,7 +2,7 @@ import { ConfigSchema } from './schema.ts';
 
 /** What JSON Schema and our own keywords say about one setting. */
 export interface SettingSchema {
-  readonly type?: string;
+  readonly type?: string | undefined;
   readonly default?: unknown;
   readonly description?: string;
   readonly minimum?: number;
@@ -66,18 +66,15 @@ function toSetting(section: string | null, key: string, schema: SettingSchema): 
 export function expectedOf({ schema }: Pick<Setting, 'schema'>): string {
   if (schema.expected !== undefined) return schema.expected;
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`;
-  switch (schema.type) {
-    case 'integer':
-      return `a whole number from ${schema.minimum} to ${schema.maximum}`;
-    case 'number':
-      return `a number from ${schema.minimum} to ${schema.maximum}`;
-    case 'boolean':
-      return 'true or false';
-    case 'array':
-      return 'a list of texts';
-    case 'object':
-      return 'a map of text to text';
-    default:
-      return 'a text that is not empty';
+  if (schema.type === 'integer' || schema.type === 'number') {
+    const what = schema.type === 'integer' ? 'a whole number' : 'a number';
+    return `${what} from ${schema.minimum} to ${schema.maximum}`;
   }
+  return WANTED[schema.type ?? ''] ?? 'a text that is not empty';
 }
+
+const WANTED: Readonly<Record<string, string>> = {
+  boolean: 'true or false',
+  array: 'a list of texts',
+  object: 'a map of text to text',
+};

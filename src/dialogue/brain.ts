@@ -5,11 +5,9 @@ import { createOpenAiBrain } from './providers/openai-brain.ts';
 import type { Brain } from './reply.ts';
 import { agentTools } from './tools.ts';
 
-export { ClauseSplitter, clausesOf } from './clauses.ts';
 export { ConversationHistory } from './history.ts';
 export { keypadDigits, keypadMessage, type Message, type ToolCall } from './message.ts';
 export { phrasebookGrammar } from './phrasebook/grammar.ts';
-export { greeting, systemPrompt } from './prompt.ts';
 export { closeLlmConnections } from './providers/event-request.ts';
 export { renderTemplate } from './render-template.ts';
 export type { Brain, ReplyOptions, ReplyPart } from './reply.ts';

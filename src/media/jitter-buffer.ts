@@ -206,12 +206,9 @@ export class JitterBuffer {
   #take(): Popped {
     while (!this.#isHere(this.#nextSequence)) {
       this.#nextSequence = (this.#nextSequence + 1) & 0xffff;
-      if (this.#owed > 0) {
-        this.#owed -= 1;
-        continue;
-      }
       if (this.#expectedTimestamp !== -1) this.advance(this.#frameTicks);
-      return 'lost';
+      if (this.#owed === 0) return 'lost';
+      this.#owed -= 1;
     }
     this.#owed = 0;
     const slot = this.#nextSequence & (SLOTS - 1);

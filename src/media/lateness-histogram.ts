@@ -15,6 +15,12 @@ export class LatenessHistogram {
     if (ms > this.maxMs) this.maxMs = ms;
   }
 
+  /** Ticks later than `boundMs`, one of the bounds. */
+  countAbove(boundMs: (typeof LATENESS_BOUNDS_MS)[number]): number {
+    const bucket = LATENESS_BOUNDS_MS.indexOf(boundMs);
+    return this.counts.subarray(bucket + 1).reduce((sum, count) => sum + count, 0);
+  }
+
   /** Upper bound of the bucket that holds the quantile `q` (0..1). */
   quantileMs(q: number): number {
     let seen = 0;

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { AudioFrame, EncodedClip } from '../model/audio.ts';
 import type { CodecName } from '../model/media.ts';
 import { CodecSet } from './codec/codec-set.ts';
 import type { OpusEncodeRateHz, OpusEngineChoice } from './codec/opus-codec.ts';
+import { encodeClip } from './encode-clip.ts';
 import type { LatenessHistogram } from './lateness-histogram.ts';
 import { PortPool, type PortRange } from './port-pool.ts';
 import { RtpLeg } from './rtp-leg.ts';
@@ -53,6 +55,11 @@ export class MediaEngine {
     return new MediaEngine(options, await CodecSet.load(options.opus ?? 'auto', rateHz));
   }
 
+  /** For legs of other transports: they live on the same ticker, with the same codecs. */
+  get shared(): { readonly codecs: CodecSet; readonly ticker: Ticker } {
+    return { codecs: this.#codecs, ticker: this.#ticker };
+  }
+
   /** What this worker can speak, best first. */
   get codecs(): readonly CodecName[] {
     return this.#codecs.names;
@@ -60,6 +67,14 @@ export class MediaEngine {
 
   get opusEngine(): 'native' | 'wasm' | null {
     return this.#codecs.opusEngine;
+  }
+
+  /** Each codec by itself, for audio that is encoded before there is a leg. */
+  clipEncoders(): readonly { readonly format: string; encode(frame: AudioFrame): EncodedClip }[] {
+    return this.codecs.map((name) => {
+      const encoder = this.#codecs.clipEncoder(name);
+      return { format: encoder.format, encode: (frame) => encodeClip(encoder, frame) };
+    });
   }
 
   get legCount(): number {
@@ -105,7 +120,7 @@ export class MediaEngine {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const leg of [...this.#legs]) leg.close();
+    for (const leg of this.#legs) leg.close();
     this.#pool.close();
     this.#codecs.close();
   }

@@ -45,8 +45,12 @@ export class PhaseWheel {
     return this.#add(true, run, nowMs);
   }
 
-  addWorker(run: SlotTask, nowMs: number): Seat {
-    return this.#add(false, run, nowMs);
+  /** Takes the phase of `beside`, so that a leg wakes the thread once per frame, else the emptiest. */
+  addWorker(run: SlotTask, nowMs: number, beside?: Seat): Seat {
+    if (beside === undefined) return this.#add(false, run, nowMs);
+    const seat = { isSender: false, run, nextSlot: beside.nextSlot };
+    this.#listOf(seat).push(seat);
+    return seat;
   }
 
   remove(seat: Seat): void {
@@ -81,14 +85,13 @@ export class PhaseWheel {
   /** Runs everything due at `nowMs`: all late senders first. Returns how late the first was. */
   run(nowMs: number): number {
     const due = this.#slotAt(nowMs);
-    if (due <= this.#lastSlot) return 0;
+    if (due <= this.#lastSlot || this.nextBusySlot() === -1) return 0;
+    const lateness = nowMs - this.timeOf(this.nextBusySlot());
     let first = this.#lastSlot + 1;
     if (due - first > CATCH_UP_SLOTS_MAX) {
       this.slotsSkipped += due - CATCH_UP_SLOTS_MAX - first;
       first = due - CATCH_UP_SLOTS_MAX;
     }
-    const busy = this.nextBusySlot();
-    const lateness = nowMs - this.timeOf(Math.max(first, busy));
     this.#lastSlot = due;
     for (let slot = first; slot <= due; slot += 1) {
       this.#runSeats(this.#phases[slot % PHASES]!.senders, slot, nowMs);

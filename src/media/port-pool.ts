@@ -91,7 +91,7 @@ export class PortPool {
   /** Closes what drains; pairs in use close when they are released. */
   close(): void {
     this.#isClosed = true;
-    for (const pair of [...this.#draining.keys()]) this.#close(pair);
+    for (const pair of this.#draining.keys()) this.#close(pair);
   }
 
   #close(pair: PortPair): void {
@@ -118,13 +118,16 @@ export class PortPool {
   }
 }
 
-/** Addresses are always literal: without this, every `send` would go through a resolver's tick. */
+/**
+ * Addresses are always literal: without this, every `send` would go through a resolver's tick.
+ * dgram does not look at the family.
+ */
 function lookupLiteral(
   host: string,
   _options: unknown,
   done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
 ): void {
-  done(null, host, isIPv6(host) ? 6 : 4);
+  done(null, host, 4);
 }
 
 function bindSocket(address: string, port: number): Promise<Socket | null> {

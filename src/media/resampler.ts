@@ -3,9 +3,9 @@ import { MediaError } from './media-error.ts';
 /** Zero crossings of the sinc on each side, at the lower of both rates. */
 const ZERO_CROSSINGS = 16;
 /** Where the passband ends, as a part of the lower Nyquist frequency. */
-const CUTOFF = 0.92;
-/** Kaiser window: about 80 dB of stopband. */
-const KAISER_BETA = 8;
+const CUTOFF = 0.95;
+/** Kaiser window: about 65 dB of stopband. */
+const KAISER_BETA = 6.5;
 /** The largest polyphase table we would build (44.1 kHz to 48 kHz has 160 phases). */
 const PHASES_MAX = 640;
 const BLOCK_SAMPLES = 1024;

@@ -41,7 +41,9 @@ interface Media {
   readonly workerSeat: Seat;
 }
 
-const EPHEMERAL_MAX = 0xffffffff;
+const RANDOM_MAX = 0xffffffff;
+/** A header and the sender's SSRC. */
+const RTCP_BYTES_MIN = 8;
 /** Encoded per tick in the slack: faster than one, so that the queue ahead fills. */
 const ENCODE_PER_TICK = 3;
 /** Above these loads of the worker, Opus is encoded more cheaply. */
@@ -185,6 +187,7 @@ export class RtpLeg {
     const { codecs, ticker } = this.#options;
     const { encoder, clockRateHz } = codec;
     const talker = new Talker(this.#sender, this.#send, encoder, clockRateHz, parameters);
+    const senderSeat = ticker.addSender(this.#tickSend);
     this.#statistics = new ReceptionStatistics(clockRateHz);
     return {
       parameters,
@@ -197,8 +200,8 @@ export class RtpLeg {
         onReady: this.#hurry,
         sendDigits: (digits) => talker.sendDigits(digits, this.#clipEncoder()),
       }),
-      senderSeat: ticker.addSender(this.#tickSend),
-      workerSeat: ticker.addWorker(this.#tickWork),
+      senderSeat,
+      workerSeat: ticker.addWorker(this.#tickWork, senderSeat),
     };
   }
 
@@ -254,7 +257,12 @@ export class RtpLeg {
   }
 
   #onRtcp(packet: Buffer, from: RemoteInfo): void {
-    if (this.#media === null || !this.#latch.acceptControl(from.address)) return;
+    if (this.#media === null) return;
+    if (packet.length < RTCP_BYTES_MIN) {
+      this.#malformed += 1;
+      return;
+    }
+    if (!this.#latch.acceptControl(from.address, from.port, packet.readUInt32BE(4))) return;
     const nowMs = performance.now();
     if (this.#rtcp.onCompound(packet, nowMs, Date.now())) this.#timeout.onRtcp(nowMs);
     else this.#malformed += 1;
@@ -263,9 +271,9 @@ export class RtpLeg {
   readonly #tickSend = (nowMs: number, missed: number): void => {
     const media = this.#media;
     if (media === null) return;
-    if (!mayWeSend(media.parameters)) return media.talker.tickOnHold(missed);
-    const isPause = media.talker.tick(media.playout, missed);
-    if (isPause && this.#leadMs > 0) {
+    if (mayWeSend(media.parameters)) media.talker.tick(media.playout, missed);
+    else media.talker.tickOnHold(missed);
+    if (this.#leadMs > 0 && !media.talker.isTalking) {
       // An utterance began ahead of its tick; the pause after it pays that time back.
       this.#options.ticker.delay(media.senderSeat, this.#leadMs);
       this.#leadMs = 0;
@@ -339,7 +347,7 @@ export class RtpLeg {
 function ignoreSendError(): void {}
 
 function randomUint32(): number {
-  return randomInt(EPHEMERAL_MAX);
+  return randomInt(RANDOM_MAX);
 }
 
 function mayWeSend({ direction }: RtpParameters): boolean {
@@ -350,8 +358,9 @@ function mayTheySend({ direction }: RtpParameters): boolean {
   return direction === 'sendrecv' || direction === 'recvonly';
 }
 
+/** A phone that holds us may send music, or nothing: both are right, so neither is awaited. */
 function expectationOf(parameters: RtpParameters): Expectation {
-  if (!mayTheySend(parameters)) return 'nothing';
+  if (parameters.direction !== 'sendrecv') return 'nothing';
   const mayPause = parameters.codec === 'opus' || parameters.comfortNoisePayloadType !== null;
   return mayPause ? 'may-be-silent' : 'audio';
 }

@@ -6,6 +6,8 @@ const SETTLE_MS = 3000;
 const SILENT_MS = 500;
 /** So many packets must continue the stream in order before the leg follows them. */
 const EVIDENCE_PACKETS = 3;
+/** After a re-INVITE, only the old and the new address may speak for this long. */
+const HANDOVER_MS = 1000;
 /** How far ahead of the last sequence number a continued stream may be: 10 s. */
 const CONTINUATION_MAX = 500;
 
@@ -27,6 +29,10 @@ export class SourceLatch {
   #address = '';
   #port = 0;
   #isSettled = false;
+  /** The source believed before the signaled address changed. */
+  #previousAddress = '';
+  #previousPort = 0;
+  #handoverSinceMs = -1;
   #provisionalSinceMs = 0;
   #ssrc = -1;
   #lastSequence = 0;
@@ -57,7 +63,13 @@ export class SourceLatch {
     if (address === this.#signaledAddress && port === this.#signaledPort) return;
     this.#signaledAddress = address;
     this.#signaledPort = port;
+    if (this.#address !== '') {
+      this.#previousAddress = this.#address;
+      this.#previousPort = this.#port;
+      this.#handoverSinceMs = -1;
+    }
     this.#address = '';
+    this.#port = 0;
     this.#isSettled = false;
     this.#candidatePackets = 0;
   }
@@ -70,6 +82,10 @@ export class SourceLatch {
     }
     const isSignaled = port === this.#signaledPort && address === this.#signaledAddress;
     if (this.#address === '') {
+      if (!isSignaled && this.#isHandoverClosedTo(address, port, nowMs)) {
+        this.strangerCount += 1;
+        return false;
+      }
       this.#provisionalSinceMs = nowMs;
       return this.#latch(address, port, isSignaled, ssrc, sequence, nowMs);
     }
@@ -84,11 +100,20 @@ export class SourceLatch {
     return false;
   }
 
-  /** RTCP comes from the host we latched to (its port may differ), never from another. */
-  acceptControl(address: string): boolean {
-    if (address === this.address) return true;
+  /** RTCP comes from the host we send to: from its media ports, or with the SSRC of its stream. */
+  acceptControl(address: string, port: number, ssrc: number): boolean {
+    const isPort = port === this.port || port === this.port + 1;
+    if (address === this.address && (isPort || ssrc === this.#ssrc)) return true;
     this.strangerCount += 1;
     return false;
+  }
+
+  /** A stranger that waits for a re-INVITE must not be faster than the phone. */
+  #isHandoverClosedTo(address: string, port: number, nowMs: number): boolean {
+    if (this.#previousAddress === '') return false;
+    if (address === this.#previousAddress && port === this.#previousPort) return false;
+    if (this.#handoverSinceMs === -1) this.#handoverSinceMs = nowMs;
+    return nowMs - this.#handoverSinceMs < HANDOVER_MS;
   }
 
   #latch(

@@ -60,7 +60,7 @@ export class Talker {
     const waitingFrames = this.#toneFrames.length - this.#toneAt;
     checkDigits(digits, Math.ceil((waitingFrames * 20) / (TONE_MS + PAUSE_MS)));
     if (digits.length === 0) return Promise.resolve();
-    const frames = [...digits].flatMap((digit) => {
+    const frames = digits.split('').flatMap((digit) => {
       const sampleRateHz = clipEncoder.sampleRateHz;
       const samples = dtmfTone(digit, sampleRateHz, TONE_MS, PAUSE_MS);
       return encodeClip(clipEncoder, { samples, sampleRateHz }).frames;
@@ -70,14 +70,12 @@ export class Talker {
     return new Promise((resolve) => this.#toneWaiters.push(resolve));
   }
 
-  /** One tick while we may send. Returns true on the first tick of a pause. */
-  tick(playout: Playout, missed: number): boolean {
+  /** One tick while we may send. */
+  tick(playout: Playout, missed: number): void {
     if (missed > 0) this.#sender.advance(missed * this.#frameTicks);
-    const wasTalking = this.#isTalking;
     if (this.#digits.isActive) this.#tickDigit(playout);
     else this.#tickAudio(playout);
     this.#sender.advance(this.#frameTicks);
-    return wasTalking && !this.#isTalking;
   }
 
   /** One tick on hold: the clock runs, nothing is sent, the queue waits. */

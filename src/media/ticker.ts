@@ -40,9 +40,9 @@ export class Ticker {
     return this.#seated((nowMs) => this.#wheel.addSender(run, nowMs));
   }
 
-  /** Calls `run` every 20 ms, in the slack after sending. */
-  addWorker(run: SlotTask): Seat {
-    return this.#seated((nowMs) => this.#wheel.addWorker(run, nowMs));
+  /** Calls `run` every 20 ms, in the slack after sending, in the slot of `beside`. */
+  addWorker(run: SlotTask, beside: Seat): Seat {
+    return this.#seated((nowMs) => this.#wheel.addWorker(run, nowMs, beside));
   }
 
   remove(seat: Seat): void {

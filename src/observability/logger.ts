@@ -46,8 +46,8 @@ export function silentLogger(): Logger {
 
 function prettyStream(destination?: DestinationStream): DestinationStream {
   // Loaded only for a terminal: it costs a service nothing at start.
-  const load: NodeJS.Require = createRequire(import.meta.url);
-  const { default: pretty } = asPretty(load('pino-pretty'));
+  const require = createRequire(import.meta.url);
+  const { default: pretty } = asPretty(require('pino-pretty'));
   return pretty({
     destination: destination ?? 1,
     sync: true,
@@ -58,7 +58,7 @@ function prettyStream(destination?: DestinationStream): DestinationStream {
 }
 
 interface PrettyModule {
-  default(options: Readonly<Record<string, unknown>>): DestinationStream;
+  readonly default: (options: Readonly<Record<string, unknown>>) => DestinationStream;
 }
 
 function asPretty(loaded: unknown): PrettyModule {

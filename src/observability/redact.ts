@@ -51,10 +51,9 @@ const BEARER = /\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi;
 const EMAIL = /[\w.+-]+@((?:[\w-]+\.)+[a-z]{2,})/gi;
 const PLUS_NUMBER = /(\+|%2B)(\d{7,15})\b/gi;
 /** Bare digits only where a number would stand: a JSON number such as `"time":1700…` is kept. */
-const BARE_NUMBER = /(?<=(?:[^:]"|\\"|[\s<(=/;']|sips?:|tel:|^))\d{7,15}(?=["\\\s>)@;.'?]|$)/g;
-const QUOTED_VALUE_NUMBER = /(?<=":")\d{7,15}(?=")/g;
+const BARE_NUMBER = /(?<=["\s<(=/;']|sips?:|tel:|^)\d{7,15}(?=["\\\s>)@;.'?&]|$)/g;
 const IPV4 = /(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)/g;
-const IPV6 = /(?<![\w:])(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}(?![\w])/gi;
+const IPV6 = /(?<![\w:])(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}(?![\w.:])/gi;
 
 function scrub(text: string): string {
   return text
@@ -64,7 +63,6 @@ function scrub(text: string): string {
     .replace(PLUS_NUMBER, (_, sign: string, digits: string) =>
       redactNumber(digits).replace(/^/, sign),
     )
-    .replace(QUOTED_VALUE_NUMBER, redactNumber)
     .replace(BARE_NUMBER, redactNumber)
     .replace(IPV4, redactAddress)
     .replace(IPV6, (match) => (isIpv6(match) ? redactAddress(match) : match));

@@ -62,8 +62,11 @@ export interface RunningSipEngine {
   stats(): SipEngineStats;
   /** Replaces the list of allowed sources while running. */
   setAllowSource(allow: (address: string) => boolean): void;
-  /** Closes applications, then transports. Calls that are up get a BYE. Idempotent. */
-  close(): Promise<void>;
+  /**
+   * Closes applications, then transports. Calls that are up get a BYE, whose answer is awaited for
+   * a second unless `hurry` aborts. Idempotent.
+   */
+  close(hurry?: AbortSignal): Promise<void>;
 }
 
 /** Starts the embedded engine. Rejects with `SipEngineError` SIP_LISTEN_FAILED. */
@@ -74,6 +77,8 @@ export async function startSipEngine(options: SipEngineOptions): Promise<Running
 }
 
 const BIND_ATTEMPTS_MAX = 20;
+const FAREWELL_MS = 1000;
+const FAREWELL_POLL_MS = 10;
 
 class Engine implements RunningSipEngine, TransportEvents, Outbound {
   readonly #options: SipEngineOptions;
@@ -144,18 +149,27 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
     this.#guard.allow = allow;
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#closeAll();
+  close(hurry?: AbortSignal): Promise<void> {
+    this.#closing ??= this.#closeAll(hurry);
     return this.#closing;
   }
 
-  async #closeAll(): Promise<void> {
+  async #closeAll(hurry: AbortSignal | undefined): Promise<void> {
     await this.#adminServer?.close();
-    // The BYEs and refusals of the last applications are still on their way out.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await this.#farewells(hurry);
     await Promise.all(this.#transports.map((transport) => transport.close()));
     clearTimeout(this.#sleep);
     this.#wheel.onSchedule = undefined;
+  }
+
+  /** BYE and CANCEL for the applications that just went away. */
+  async #farewells(hurry: AbortSignal | undefined): Promise<void> {
+    const { clients } = this.#core.context;
+    const endMs = performance.now() + FAREWELL_MS;
+    const mayWait = (): boolean => performance.now() < endMs && hurry?.aborted !== true;
+    do {
+      await new Promise<void>((resolve) => setTimeout(resolve, FAREWELL_POLL_MS));
+    } while (clients.waitingSize > 0 && mayWait());
   }
 
   isSourceAllowed(address: string): boolean {

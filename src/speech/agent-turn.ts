@@ -116,6 +116,13 @@ export class AgentTurn {
     return this.#heard.heardSinceTaken(this.playedMs());
   }
 
+  /** What was to be said from the clause on that was being heard; empty when there is nothing left. */
+  unheardText(): string {
+    const clause = this.#heard.clauseAt(this.playedMs());
+    const at = clause === null ? -1 : this.#generated.lastIndexOf(clause);
+    return at < 0 ? '' : this.#generated.slice(at).trim();
+  }
+
   /** Loudness of what is being played now, in dBFS. */
   levelNow(): number {
     let frame = Math.floor(this.playedMs() / 20);

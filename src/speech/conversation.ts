@@ -22,21 +22,27 @@ import { toSpeechError } from './speech-error.ts';
 import { type OpenStamps, openStamps } from './stamps.ts';
 import { Timers } from './timers.ts';
 import type { Said } from './turn-taking/completeness.ts';
+import { isNoise } from './turn-taking/noise.ts';
 import { TurnLog } from './turn-log.ts';
 import { fixedClip, RetryBudget, type Voice } from './voice.ts';
 
 /** A turn that fails is apologized for; this many end the call. */
 const FAILED_TURNS_MAX = 3;
-/** Voice without any understood word that is shorter than this was a cough, not a turn. */
-const NOISE_VOICED_MAX_MS = 300;
 /** A call is cut this long after its limit, whatever is still being said. */
 const HARD_CUT_AFTER_MS = 5000;
+/** A farewell for any other reason is cut after this long. */
+const FAREWELL_MS_MAX = 10_000;
 const WARN_BEFORE_MS = 30_000;
 /** Limits below this are not warned of. */
 const WARN_LIMIT_MIN_MS = 20_000;
 const SAYINGS_MAX = 16;
 
 type TimerName = 'idle' | 'digits' | 'warning' | 'limit' | 'hard-cut' | 'finish';
+
+interface Ending {
+  readonly reason: EndReason;
+  readonly detail: string | null;
+}
 
 /** Something to be said that is not a reply. The text is made when its moment has come. */
 interface Saying {
@@ -69,11 +75,11 @@ export class Conversation {
   #phase: 'new' | 'live' | 'closing' | 'ended' = 'new';
   #activity: Activity = 'listening';
   /** How the call ends once what is being said was heard. */
-  #ending: { readonly reason: EndReason; readonly detail: string | null } | null = null;
+  #ending: Ending | null = null;
   /** Counts what the caller did; a reply to something older is not given any more. */
   #callerTurns = 0;
-  /** The agent was cut off by what the caller is saying: that is answered, whatever it was. */
-  #hasInterrupted = false;
+  /** What the agent had left to say when the caller took the word; null: it was not cut off. */
+  #unheard: string | null = null;
   #failedTurns = 0;
   #idlePrompts = 0;
   #limitAtMs = 0;
@@ -103,7 +109,7 @@ export class Conversation {
       history: this.#history,
       log: this.#log,
       onSpeaking: () => this.#setActivity('speaking'),
-      onDone: (result) => this.#agentDone(result),
+      onDone: (result) => this.#guard(() => this.#agentDone(result)),
     });
     this.#listening = new Listening({
       sampleRateHz: source.sampleRateHz,
@@ -116,12 +122,13 @@ export class Conversation {
       judge: (text) => this.#judge(text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
-      onInterrupted: () => {
-        this.#hasInterrupted = true;
+      onInterrupted: (unheard) => {
+        this.#unheard = unheard;
         this.#setActivity('listening');
       },
       onGuess: (text) => this.#guess(text),
-      onCommitted: (utterance) => void this.#callerDone(utterance),
+      onCommitted: (utterance) =>
+        void this.#callerDone(utterance).catch((err: unknown) => this.#crash(err)),
     });
   }
 
@@ -145,8 +152,10 @@ export class Conversation {
     if (this.#phase !== 'new') return;
     this.#phase = 'live';
     const { source, agent } = this.#options;
-    source.onFrame((frame, mediaTimeMs) => this.#listening.hear(frame, mediaTimeMs));
-    source.onDigit((digit) => this.#press(digit));
+    source.onFrame((frame, mediaTimeMs) =>
+      this.#guard(() => this.#listening.hear(frame, mediaTimeMs)),
+    );
+    source.onDigit((digit) => this.#guard(() => this.#press(digit)));
     this.#startLimit(agent.timeLimitSeconds * 1000);
     const text = this.#greeting();
     if (text !== '') this.#sayings.push({ text: () => text, isFixed: true });
@@ -234,8 +243,8 @@ export class Conversation {
     const { clock } = this.#options;
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
-    const hasInterrupted = this.#hasInterrupted;
-    this.#hasInterrupted = false;
+    const unheard = this.#unheard;
+    this.#unheard = null;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
     stamps.speechEndedAtMs = utterance.speechEndedAtMs;
@@ -250,16 +259,18 @@ export class Conversation {
     }
     if (this.#phase !== 'live') return;
     const isCurrent = turnNumber === this.#callerTurns;
-    const isNoise = !hasInterrupted && utterance.voicedMs < NOISE_VOICED_MAX_MS;
     stamps.transcriptFinalAtMs = clock.nowMs();
-    if (transcript.text === '' && isNoise) {
+    const { text } = transcript;
+    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted: unheard !== null })) {
       this.#speaking.dropSpeculation();
+      // It was cut off by a cough or a "yeah": it says again what was not heard.
+      if (unheard) this.#sayings.unshift({ text: () => unheard, isFixed: false });
       return isCurrent ? this.#next() : undefined;
     }
-    this.#recordCaller(transcript.text, 'speech', stamps, utterance.speechStartedAtMs);
-    this.#history.addUser(transcript.text);
+    this.#recordCaller(text, 'speech', stamps, utterance.speechStartedAtMs);
+    this.#history.addUser(text);
     // Words that came late, when the caller has said more since, are known but not answered.
-    if (isCurrent && !this.#speaking.isBusy) this.#reply(transcript.text, stamps);
+    if (isCurrent && !this.#speaking.isBusy) this.#reply(text, stamps);
   }
 
   async #finalize(): Promise<Transcript> {
@@ -368,16 +379,20 @@ export class Conversation {
       });
     }
     this.#timers.set('limit', limitMs, () =>
-      this.#sayGoodbye('time-limit', FIXED_PHRASES.limitGoodbye),
+      this.#sayGoodbye(
+        { reason: 'time-limit', detail: null },
+        FIXED_PHRASES.limitGoodbye,
+        HARD_CUT_AFTER_MS,
+      ),
     );
   }
 
-  /** Whatever went on, the last word is the agent's. */
-  #sayGoodbye(reason: EndReason, text: string, detail: string | null = null): void {
+  /** Whatever went on, the last word is the agent's, for `withinMs` at most. */
+  #sayGoodbye(ending: Ending, text: string, withinMs: number): void {
     if (this.#phase !== 'live') return;
     this.#speaking.interrupt();
-    this.#close({ reason, detail });
-    this.#timers.set('hard-cut', HARD_CUT_AFTER_MS, () => this.#end());
+    this.#close(ending);
+    this.#timers.set('hard-cut', withinMs, () => this.#end());
     this.#speak({ text: () => text, isFixed: true });
   }
 
@@ -387,7 +402,8 @@ export class Conversation {
     this.#failedTurns += 1;
     const { code } = this.#warn('a turn failed', err);
     if (this.#failedTurns >= FAILED_TURNS_MAX) {
-      return this.#sayGoodbye('provider-failed', FIXED_PHRASES.failureGoodbye, code);
+      const ending = { reason: 'provider-failed', detail: code } as const;
+      return this.#sayGoodbye(ending, FIXED_PHRASES.failureGoodbye, FAREWELL_MS_MAX);
     }
     this.#sayings.unshift({ text: () => FIXED_PHRASES.apology, isFixed: true });
     this.#setActivity('listening');
@@ -407,8 +423,24 @@ export class Conversation {
     this.#options.onActivity(activity);
   }
 
+  /** A bug ends this one call, not the worker with all its calls. */
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (err) {
+      this.#crash(err);
+    }
+  }
+
+  #crash(err: unknown): void {
+    if (this.#phase === 'ended') return;
+    this.#warn('a conversation broke', err);
+    this.#ending = { reason: 'internal-error', detail: err instanceof Error ? err.name : null };
+    this.#end();
+  }
+
   /** Hears nothing from now on; the agent may still finish its sentence. */
-  #close(ending: { reason: EndReason; detail: string | null }): void {
+  #close(ending: Ending): void {
     this.#phase = 'closing';
     this.#ending = ending;
     this.#timers.clearAll();

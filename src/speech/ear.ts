@@ -98,15 +98,18 @@ export class Ear {
     this.#options.detector.close();
   }
 
-  #heard({ text }: Transcript): void {
+  #heard({ text }: Pick<Transcript, 'text'>): void {
     if (this.#isClosed || !this.#detector.isOpen || text === this.#text) return;
     this.#text = text;
     this.#options.onWords(text);
   }
 
   #goOn(): void {
-    if (this.#isPaused) this.#writeRemembered();
+    if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#writeRemembered();
+    // Words of an earlier pause say nothing about how finished it sounds after the next one.
+    if (!this.#options.stt.hasInterims) this.#heard({ text: '' });
   }
 
   #writeRemembered(): void {

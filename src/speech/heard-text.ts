@@ -32,7 +32,17 @@ export class HeardText {
     return this.#join(0, playedMs);
   }
 
-  /** The same, without the clauses that `take` has covered. */
+  /** The clause that was playing at `playedMs`, or would have come next; null: all was heard. */
+  clauseAt(playedMs: number): string | null {
+    let leftMs = playedMs;
+    for (const { text, durationMs } of this.#spans) {
+      if (leftMs < durationMs) return text;
+      leftMs -= durationMs;
+    }
+    return null;
+  }
+
+  /** As `heard`, without the clauses that `take` has covered. */
   heardSinceTaken(playedMs: number): string {
     const before = this.#spans.slice(0, this.#taken);
     return this.#join(

@@ -25,8 +25,8 @@ export interface ListeningOptions extends Omit<EarOptions, 'onWords'> {
   readonly onOnset: () => void;
   /** It was nothing: the agent goes on, or the silence does. */
   readonly onFalseAlarm: () => void;
-  /** The caller took the word from the agent. */
-  readonly onInterrupted: () => void;
+  /** The caller took the word from the agent, who had this left to say. */
+  readonly onInterrupted: (unheard: string) => void;
   /** The caller pauses after these words: a reply may be prepared. */
   readonly onGuess: (text: string) => void;
   /** The turn is the agent's. `finalize` gives the words. */
@@ -132,8 +132,7 @@ export class Listening {
       return this.#options.onFalseAlarm();
     }
     if (speaking.playedMs === 0) this.#endpointing.resumedAfterCommit(startedAtMs);
-    speaking.interrupt();
-    this.#options.onInterrupted();
+    this.#options.onInterrupted(speaking.interrupt());
   }
 
   #listenOn(): void {

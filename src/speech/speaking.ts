@@ -126,15 +126,20 @@ export class Speaking {
     this.#options.sink.resume();
   }
 
-  /** Takes the word from the agent: nothing more of the current turn is heard. */
-  interrupt(): void {
+  /**
+   * Takes the word from the agent: nothing more of the current turn is heard. Gives the text
+   * of the clause that was cut, and of what would have followed.
+   */
+  interrupt(): string {
     this.dropSpeculation();
     const current = this.#current;
     this.#current = null;
-    if (current === null) return;
+    if (current === null) return '';
+    const unheard = current.turn.unheardText();
     this.#record(current, true);
     current.turn.abort();
     this.#options.sink.discard();
+    return unheard;
   }
 
   #start(script: Script, isFixed: boolean, stamps: OpenStamps): Utterance {

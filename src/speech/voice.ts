@@ -18,6 +18,9 @@ export interface Voice {
   readonly language: string;
 }
 
+/** Encodes without playing: a leg's sink, or a codec by itself. */
+export type ClipEncoder = Pick<AudioSink, 'format' | 'encode'>;
+
 /** Failures that one turn may survive. */
 export class RetryBudget {
   #left: number;
@@ -77,7 +80,7 @@ export async function* speakClause(
 export async function fixedClip(
   voice: Voice,
   clause: string,
-  sink: AudioSink,
+  sink: ClipEncoder,
   signal: AbortSignal,
 ): Promise<Clip | null> {
   const key = JSON.stringify([voice.tts.name, voice.name, voice.language, sink.format, clause]);
@@ -99,7 +102,7 @@ async function renderClip(
   tts: TextToSpeech,
   { name, language }: Voice,
   clause: string,
-  sink: AudioSink,
+  sink: ClipEncoder,
   signal: AbortSignal,
 ): Promise<Clip | null> {
   const frames: AudioFrame[] = [];

@@ -22,6 +22,7 @@ export function nullableNumber(row: SqlRow, column: string): number | null {
 }
 
 /** What we wrote as JSON, in the type it was written from. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the one cast of our own JSON
 export function jsonOf<T>(row: SqlRow, column: string): T {
   return JSON.parse(textOf(row, column)) as T;
 }

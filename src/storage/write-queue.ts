@@ -137,24 +137,26 @@ export class WriteQueue {
     return this.#flushing;
   }
 
-  /** As many waiting units as one transaction can do in the order of ranks. */
+  /**
+   * As many waiting units as one transaction can do in the order of ranks. A unit that must
+   * wait for the next one holds back later units of its subjects, and no others.
+   */
   #takeBatch(): Unit[] {
-    const rankOf = new Map<string, number>();
-    const ids = new Set<string>();
+    const batch = new BatchPlan();
+    const taken: Unit[] = [];
+    const left: Unit[] = [];
     let size = 0;
-    let count = 0;
     for (const unit of this.#waiting) {
-      if (count > 0 && size + unit.writes.length > this.#batchMax) break;
-      if (count > 0 && !fits(unit, rankOf, ids)) break;
-      for (const { statement, subject, id } of unit.writes) {
-        rankOf.set(subject, Math.max(statement.rank, rankOf.get(subject) ?? 0));
-        ids.add(`${statement.name} ${id}`);
-      }
-      size += unit.writes.length;
-      count += 1;
+      const hasRoom = taken.length === 0 || size + unit.writes.length <= this.#batchMax;
+      if (!hasRoom) batch.hold(unit);
+      if (hasRoom && batch.join(unit)) {
+        taken.push(unit);
+        size += unit.writes.length;
+      } else left.push(unit);
     }
+    this.#waiting = left;
     this.#waitingWrites -= size;
-    return this.#waiting.splice(0, count);
+    return taken;
   }
 
   async #commit(batch: readonly Unit[]): Promise<void> {
@@ -258,12 +260,33 @@ interface Group {
   readonly writes: Write[];
 }
 
-/** Whether a unit may join: its subjects' ranks do not go back, and no row comes twice. */
-function fits(unit: Unit, rankOf: ReadonlyMap<string, number>, ids: ReadonlySet<string>): boolean {
-  return unit.writes.every(
-    ({ statement, subject, id }) =>
-      statement.rank >= (rankOf.get(subject) ?? 0) && !ids.has(`${statement.name} ${id}`),
-  );
+/** What one transaction holds so far: ranks of a subject do not go back, no row comes twice. */
+class BatchPlan {
+  readonly #rankOf = new Map<string, number>();
+  readonly #ids = new Set<string>();
+  readonly #heldSubjects = new Set<string>();
+
+  join({ writes }: Pick<Unit, 'writes'>): boolean {
+    const fits = writes.every(
+      ({ statement, subject, id }) =>
+        !this.#heldSubjects.has(subject) &&
+        statement.rank >= (this.#rankOf.get(subject) ?? 0) &&
+        !this.#ids.has(`${statement.name} ${id}`),
+    );
+    if (!fits) {
+      this.hold({ writes });
+      return false;
+    }
+    for (const { statement, subject, id } of writes) {
+      this.#rankOf.set(subject, Math.max(statement.rank, this.#rankOf.get(subject) ?? 0));
+      this.#ids.add(`${statement.name} ${id}`);
+    }
+    return true;
+  }
+
+  hold({ writes }: Pick<Unit, 'writes'>): void {
+    for (const { subject } of writes) this.#heldSubjects.add(subject);
+  }
 }
 
 function groupByStatement(batch: readonly Unit[]): Group[] {

@@ -3,6 +3,7 @@ import { MediaError } from '../media/media-error.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { LegId } from '../model/ids.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
+import { warmAgent } from '../speech/warm-agent.ts';
 import type {
   CloseLeg,
   FinishConversation,
@@ -37,7 +38,7 @@ export class Legs {
 
   warm(agent: AgentSnapshot): void {
     const { media, speech, onError } = this.#options;
-    speech.warmAgent(agent, media.clipEncoders()).catch(onError);
+    warmAgent(agent, speech, media.clipEncoders()).catch(onError);
   }
 
   open({ legId }: OpenLeg): void {
@@ -97,6 +98,12 @@ export class Legs {
   report(): WorkerReport {
     const { lateness, load } = this.#options.media;
     const ticks = lateness.total;
-    return { type: 'worker-report', legs: this.#legs.size, load, ticks, lateTicks: lateness.above(5) };
+    return {
+      type: 'worker-report',
+      legs: this.#legs.size,
+      load,
+      ticks,
+      lateTicks: lateness.countAbove(5),
+    };
   }
 }

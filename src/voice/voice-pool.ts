@@ -97,6 +97,11 @@ export class VoicePool {
     return this.#entries.size;
   }
 
+  /** The threads by their place; null where one is being started. */
+  get workers(): readonly (WorkerThread | null)[] {
+    return this.#threads;
+  }
+
   /** Renders what the agent always says into every worker's cache, now and after a restart. */
   warm(agent: AgentSnapshot): void {
     this.#agents.set(agent.id, agent);

@@ -47,8 +47,7 @@ export const bakery: AgentSnapshot = {
         id: 'goodbye',
         says: ['goodbye', 'bye'],
         replies: ['Goodbye, see you soon.'],
-        // oxlint-disable-next-line unicorn/no-thenable -- A word of the phrasebook, never awaited.
-        then: 'hang-up',
+        after: 'hang-up',
       },
     ],
     fallbacks: ['I can help with {{topics}}.'],

@@ -86,7 +86,9 @@ function lineOf({ name, key, env, schema }: Setting, indent: string): string {
     const entries = Object.entries(schema.default ?? {});
     return `${comment}${indent}${key}:\n${entries.map(([from, to]) => `${indent}  ${from}: ${to}\n`).join('')}`;
   }
-  const value = Array.isArray(schema.default) ? '[]' : String(schema.default);
+  const value =
+    typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default);
   const example = name === 'trunks' ? trunkLines() : '';
-  return `${comment}${indent}${key}: ${value}\n${example}`;
+  return `${comment}${indent}${key}: ${value}
+${example}`;
 }

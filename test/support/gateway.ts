@@ -17,9 +17,21 @@ export interface GatewayOptions {
 export interface TurnView {
   readonly role: 'user' | 'agent';
   readonly text: string;
+  readonly generated_text: string | null;
   readonly via: string | null;
   readonly is_interrupted: boolean;
   readonly stamps: Readonly<Record<string, number | null>>;
+}
+
+/** What the media of a call did, as `GET /v1/calls/{id}` gives it. */
+export interface MediaView {
+  readonly codec: string | null;
+  readonly packets_sent: number;
+  readonly packets_received: number;
+  readonly packets_lost: number;
+  readonly packets_from_strangers: number;
+  readonly packets_malformed: number;
+  readonly frames_concealed: number;
 }
 
 /** A call as `GET /v1/calls/{id}` gives it, as far as tests look. */
@@ -28,11 +40,14 @@ export interface CallView {
   readonly status: string;
   readonly end_reason: string | null;
   readonly blame: string | null;
+  readonly sip_status: number | null;
   readonly transcript?: readonly TurnView[];
+  readonly media?: MediaView | null;
   readonly [field: string]: unknown;
 }
 
 const READY_TIMEOUT_MS = 30_000;
+const POLL_MS = 50;
 const root = new URL('../..', import.meta.url).pathname;
 
 /**
@@ -48,6 +63,8 @@ export class Gateway {
   readonly httpUrl: string;
   readonly adminKey: string;
   readonly #ownsDataDir: boolean;
+  /** Ids of calls that `nextCall` and `nextEndedCall` gave out. */
+  readonly #given = new Set<string>();
 
   private constructor(parts: {
     dataDir: string;
@@ -78,6 +95,8 @@ export class Gateway {
           TRUNKLINE_DATA_DIR: dataDir,
           TRUNKLINE_HTTP_PORT: '0',
           TRUNKLINE_SIP_PORT: '0',
+          // Tests ask often.
+          TRUNKLINE_HTTP_REQUESTS_PER_MINUTE: '100000',
           ...options.env,
         },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -94,6 +113,16 @@ export class Gateway {
     const headers = new Headers(init.headers);
     if (!headers.has('authorization')) headers.set('authorization', `Bearer ${this.adminKey}`);
     return fetch(`${this.httpUrl}${path}`, { ...init, headers });
+  }
+
+  /** Changes the demo agent, for the calls that begin from now on. */
+  async changeAgent(change: Readonly<Record<string, unknown>>): Promise<void> {
+    const response = await this.api('/v1/agents/agt_demo', {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(change),
+    });
+    if (response.status !== 200) throw new Error(`not changed: ${await response.text()}`);
   }
 
   /** One call with its transcript. */
@@ -122,6 +151,69 @@ export class Gateway {
         throw new Error(`${ended.length} of ${count} calls ended\n${this.lines.join('\n')}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Waits for a call that this has not given out yet, live or ended: the oldest of them. */
+  nextCall(): Promise<CallView> {
+    return this.#nextCall(() => true);
+  }
+
+  /** The same for calls that have ended; given whole. */
+  async nextEndedCall(): Promise<CallView> {
+    const call = await this.#nextCall(({ end_reason: reason }) => reason !== null);
+    return this.call(call.call_id);
+  }
+
+  /** Asks for the call until it is as described. */
+  async callWhen(
+    id: string,
+    what: string,
+    holds: (call: CallView, turns: readonly TurnView[]) => boolean,
+    timeoutMs = 30_000,
+  ): Promise<CallView> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const call = await this.call(id);
+      if (holds(call, call.transcript ?? [])) return call;
+      if (Date.now() > deadline) throw new Error(`not ${what}: ${JSON.stringify(call, null, 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  /** The call whole, once it has ended. */
+  endOf(id: string): Promise<CallView> {
+    return this.callWhen(id, 'ended', ({ end_reason: reason }) => reason !== null);
+  }
+
+  /** Lines of the log that tell the end of this call. */
+  endLines(id: string): readonly string[] {
+    return this.lines.filter((line) => line.includes(id) && line.includes('"msg":"call ended"'));
+  }
+
+  /** Sum of a metric's samples whose line matches. */
+  async metric(name: string, labels = /./): Promise<number> {
+    const text = await (await this.api('/metrics')).text();
+    const samples = text.split('\n').filter((line) => new RegExp(`^${name}(\\{|\\s)`).test(line));
+    if (samples.length === 0) throw new Error(`there is no metric ${name}`);
+    return samples
+      .filter((line) => labels.test(line))
+      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  async #nextCall(holds: (call: CallView) => boolean): Promise<CallView> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const fresh = (await this.calls()).filter(
+        (call) => !this.#given.has(call.call_id) && holds(call),
+      );
+      const oldest = fresh.at(-1);
+      if (oldest !== undefined) {
+        this.#given.add(oldest.call_id);
+        return oldest;
+      }
+      if (Date.now() > deadline) throw new Error(`no such call came\n${this.lines.join('\n')}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 

@@ -9,7 +9,8 @@ export class HandMadeLeg implements AudioSource, AudioSink {
   readonly format: string;
   /** Everything that was sent, one entry per tick; null where there was silence. */
   readonly sent: (Int16Array | null)[] = [];
-  readonly digitsSent: string[] = [];
+  /** Keys sent, each with what was still to be heard then. */
+  readonly digitsSent: { digits: string; queuedMs: number }[] = [];
   /** Each call of `hold`, by tick. */
   readonly holds: number[] = [];
   #frameListeners: ((frame: AudioFrame, mediaTimeMs: number) => void)[] = [];
@@ -135,7 +136,7 @@ export class HandMadeLeg implements AudioSource, AudioSink {
   }
 
   async sendDigits(digits: string): Promise<void> {
-    this.digitsSent.push(digits);
+    this.digitsSent.push({ digits, queuedMs: this.queuedMs() });
   }
 
   /** Straight lines between samples: good enough where nobody listens for quality. */

@@ -29,6 +29,7 @@ export class LossyRelay {
   readonly #gatewaySide: Socket;
   readonly #random: () => number;
   readonly #timers = new Set<NodeJS.Timeout>();
+  #target: { readonly address: string; readonly port: number };
   #phone: { readonly address: string; readonly port: number } | null = null;
 
   forwarded = 0;
@@ -39,10 +40,10 @@ export class LossyRelay {
     this.#phoneSide = phoneSide;
     this.#gatewaySide = gatewaySide;
     this.#random = seededRandom(options.seed);
+    this.#target = { address: options.targetAddress, port: options.targetPort };
     phoneSide.on('message', (packet, from) => {
       this.#phone = from;
-      const { targetPort, targetAddress } = options;
-      this.#pass(packet, gatewaySide, targetPort, targetAddress);
+      this.#pass(packet, gatewaySide, this.#target.port, this.#target.address);
     });
     gatewaySide.on('message', (packet) => {
       if (this.#phone === null) return;
@@ -63,6 +64,11 @@ export class LossyRelay {
 
   get gatewaySidePort(): number {
     return this.#gatewaySide.address().port;
+  }
+
+  /** Packets from the phone's side go there from now on, for a target known only later. */
+  pointTo(address: string, port: number): void {
+    this.#target = { address, port };
   }
 
   close(): void {

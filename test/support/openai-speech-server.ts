@@ -42,8 +42,8 @@ export class OpenAiSpeechServer {
   /** Requests whose client went away before the answer was complete. */
   canceledCount = 0;
   connectionCount = 0;
-  /** The words of the next transcriptions. */
-  readonly texts: string[] = [];
+  /** The words of every transcription. */
+  text = 'Hello there.';
   readonly misbehaviors: Misbehavior[] = [];
   /** Sizes of the pieces that audio is sent in; odd ones cut samples in two. */
   pieceBytes: readonly number[] = [1, 4801, 960];
@@ -167,7 +167,7 @@ export class OpenAiSpeechServer {
       return this.#refused(response, 400, 'Invalid language.', 'invalid_language');
     }
     this.transcriptions.push({ model, language, sampleRateHz, samples });
-    const text = this.texts.shift() ?? 'Hello there.';
+    const { text } = this;
     return { type: 'application/json', content: Buffer.from(JSON.stringify({ text })) };
   }
 

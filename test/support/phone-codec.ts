@@ -24,7 +24,8 @@ export async function openPhoneCodec(name: CodecName): Promise<PhoneCodec> {
     case 'opus':
       return openOpus();
     case 'g722':
-      throw new Error('the test phone does not speak G.722');
+    default:
+      throw new Error(`the test phone does not speak ${name}`);
   }
 }
 

@@ -321,6 +321,6 @@ export class TestPhone {
   }
 
   #notify(): void {
-    for (const check of [...this.#watchers]) check();
+    for (const check of this.#watchers) check();
   }
 }

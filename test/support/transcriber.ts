@@ -1,4 +1,4 @@
-import createModule, { type Decoder, type SoundSwallowerModule } from 'soundswallower';
+import createModule, { type Decoder } from 'soundswallower';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -21,7 +21,7 @@ export class Transcriber {
     const before = process.listeners('uncaughtException');
     const rejections = process.listeners('unhandledRejection');
     const modelBase = `${join(dirname(createRequire(import.meta.url).resolve('soundswallower')), 'model')}/`;
-    const module = (await createModule({ modelBase } as object)) as SoundSwallowerModule;
+    const module = await createModule({ modelBase } as object);
     // The package swallows crashes of the whole process; a test run must not.
     restore('uncaughtException', before);
     restore('unhandledRejection', rejections);

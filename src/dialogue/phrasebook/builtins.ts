@@ -105,7 +105,7 @@ export const BUILT_IN_ENTRIES: readonly PhrasebookEntry[] = [
       'let me think',
       'be quiet',
     ],
-    replies: ['Sure, take your time.', 'Of course. I am listening.'],
+    replies: ["Sure. I'm listening.", 'Of course, take your time.'],
     isAside: true,
   },
   {

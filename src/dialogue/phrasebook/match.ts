@@ -132,6 +132,8 @@ const SIMILARITY_MIN = 0.6;
 /** Weight of an important word that the book does not know. */
 const UNKNOWN_WEIGHT = 1.2;
 const STRIP_ROUNDS_MAX = 8;
+/** Longest entry on a keypad. */
+const KEYS_MAX = 32;
 
 /** Utterances of which a book remembers the meaning: a history is read anew for each reply. */
 const REMEMBERED_MAX = 512;
@@ -199,6 +201,33 @@ export function matchKeypad(
   return (
     pressed(expected) ?? matchWhole(expected, [words]) ?? pressed(open) ?? matchWhole(open, [words])
   );
+}
+
+/** The digits mean something, and it is not to be expected that more of them follow. */
+export function isWholeKeypadEntry(
+  book: CompiledBook,
+  digits: string,
+  expected: readonly CompiledEntry[],
+): boolean {
+  const match = matchKeypad(book, digits, expected);
+  if (match === null || digits.endsWith('#')) return match !== null;
+  const open = book.entries.filter(({ entry }) => entry.isFollowUp !== true);
+  const isLongerKey = ({ entry }: CompiledEntry): boolean =>
+    entry.digits !== undefined && entry.digits !== digits && entry.digits.startsWith(digits);
+  if ([...expected, ...open].some(isLongerKey)) return false;
+  const isExpected = expected.includes(match.entry);
+  if (match.kind === 'keypad' && isExpected) return true;
+  // Half of a code that was asked for is no key of a menu.
+  const longer = Array.from({ length: KEYS_MAX - digits.length }, (_, count) =>
+    toWords(
+      digits
+        .padEnd(digits.length + count + 1, '0')
+        .split('')
+        .join(' '),
+    ),
+  );
+  const others = isExpected || match.kind === 'keypad' ? expected : [...expected, ...open];
+  return matchWhole(others, longer) === null;
 }
 
 /** The entry that says every one of the words, best the one that says most of them itself. */

@@ -4,7 +4,7 @@ import { missingVariables, renderTemplate, templateVariables } from '../render-t
 import type { Brain, ReplyOptions, ReplyPart } from '../reply.ts';
 import { timeVariables } from '../variables.ts';
 import { compilePhrasebook, type CompiledBook, type CompiledEntry } from './compile.ts';
-import { matchKeypad, matchText, type Match } from './match.ts';
+import { isWholeKeypadEntry, matchKeypad, matchText, type Match } from './match.ts';
 
 /** Topics named in one sentence; the next sentence names others. */
 const TOPICS_IN_TURN = 3;
@@ -81,8 +81,12 @@ export function createPhrasebookBrain(
     },
 
     isComplete(history: readonly Message[], text: string): boolean {
-      const match = find(book, text, standingBefore(history));
-      return match?.kind === 'whole' || match?.kind === 'keypad';
+      const standing = standingBefore(history);
+      const digits = keypadDigits(text);
+      if (digits !== null) {
+        return isWholeKeypadEntry(book, digits, expectedEntries(book, standing));
+      }
+      return find(book, text, standing)?.kind === 'whole';
     },
   };
 }

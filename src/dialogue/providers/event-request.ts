@@ -3,8 +3,8 @@ import { DialogueError } from '../dialogue-error.ts';
 import { errorFromStatus } from './provider-error.ts';
 import { SseParser, type SseEvent } from './sse-parser.ts';
 
-/** Connections to one provider from one worker, and how long an idle one is kept. */
-const CONNECTIONS_MAX = 64;
+/** Connections to one provider from one worker (one live reply each), and how long an idle one is kept. */
+const CONNECTIONS_MAX = 256;
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const ERROR_BODY_MAX = 65_536;

@@ -56,6 +56,8 @@ export const DEMO: AgentTemplate = {
           '[tell me|say|give me] (a|another|one more|your best) [good|funny] joke',
           '(tell me|say) something funny',
           'make me laugh',
+          'i am bored',
+          'cheer me up',
           'do you know [any] [good] jokes',
           '(joke|jokes)',
           'one more joke',
@@ -304,6 +306,34 @@ export const DEMO: AgentTemplate = {
           'Clink. It is heads!',
           'Clink. Tails this time!',
           'Clink. Heads, I promise I looked.',
+        ],
+      },
+      {
+        id: 'machine',
+        says: [
+          'are you [a] (robot|machine|computer|bot|real|human|recording)',
+          'are you a real person',
+          'is this a (robot|machine|computer|recording)',
+          'am i (talking|speaking) to a (robot|machine|computer|human|person|real person)',
+          'who (are you|am i talking to|am i speaking to|is this)',
+          'what is your name',
+        ],
+        replies: [
+          "I'm the Trunkline demo: a program on a phone line, and honest about it.",
+          'No human here, only a gateway with good manners.',
+        ],
+      },
+      {
+        id: 'age',
+        says: [
+          'how old are you',
+          'when were you (born|made|built)',
+          'what is your age',
+          'where (are you from|do you live|do you come from)',
+        ],
+        replies: [
+          'I was born when you called. It has been a lovely life so far.',
+          'I live wherever this line ends, and I am as old as this call.',
         ],
       },
       {

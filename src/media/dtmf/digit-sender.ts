@@ -15,7 +15,7 @@ const VOLUME = 10;
 
 /** Throws `MEDIA_DIGITS_INVALID` for anything but 0-9, A-D, star and pound, or for too many. */
 export function checkDigits(digits: string, waiting: number): void {
-  const isValid = [...digits].every((digit) => eventOfDigit(digit) !== -1);
+  const isValid = /^[0-9A-Da-d*#]*$/.test(digits);
   if (isValid && digits.length + waiting <= DIGITS_QUEUED_MAX) return;
   const message = isValid
     ? `more than ${DIGITS_QUEUED_MAX} digits are waiting`

@@ -1,3 +1,5 @@
+import { assertNever } from '../../lib/assert-never.ts';
+
 /** More packets than this in one compound are not looked at: nobody sends them. */
 const COMPOUND_PACKETS_MAX = 16;
 const RTCP_BYTES_MAX = 1500;
@@ -262,6 +264,8 @@ function serializePacket(packet: RtcpPacket): Buffer {
       packet.ssrcs.forEach((ssrc, index) => out.writeUInt32BE(ssrc, 4 + index * 4));
       return out;
     }
+    default:
+      return assertNever(packet);
   }
 }
 

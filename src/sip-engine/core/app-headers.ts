@@ -29,8 +29,15 @@ export function copyAppHeaders(
   for (const { key, name, value } of template.headers) {
     if (OWNED.has(key) || alsoOwned.includes(key)) continue;
     const filled = MAY_HOLD_LOCALHOST.has(key) ? fillLocalhost(value, flow) : value;
-    into.append(canonicalName(name), filled);
+    into.append(canonicalName(name), key === 'contact' ? bracketed(filled) : filled);
   }
+}
+
+/** Contact goes out in angle brackets: many peers look for nothing else. */
+function bracketed(contact: string): string {
+  if (contact.includes('<') || contact === '*') return contact;
+  const [uri = '', ...params] = contact.split(';');
+  return [`<${uri.trim()}>`, ...params].join(';');
 }
 
 /** SDP may come without a Content-Type; anything else may not. False: it is missing. */

@@ -21,6 +21,11 @@ export interface EngineLimits {
   readonly inviteAnswerMs: number;
   /** Any other request that the application leaves unanswered gets 500; a BYE gets 200. */
   readonly requestAnswerMs: number;
+  /**
+   * 100 goes out when the application has not answered by then; 0 sends it at once.
+   * RFC 3261 §17.2.1 allows 200 ms.
+   */
+  readonly tryingAfterMs: number;
   /** A request whose UDP datagram would be larger goes by TCP, where `prefersTcp` says so. */
   readonly udpRequestBytesMax: number;
 }
@@ -31,6 +36,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   finishedMax: 200_000,
   inviteAnswerMs: 300_000,
   requestAnswerMs: 20_000,
+  tryingAfterMs: 150,
   udpRequestBytesMax: 1300,
 };
 
@@ -50,6 +56,8 @@ export interface InboundRequest {
   reliable: ReliableProvisionals | undefined;
   /** Ends the wait for an application that never answers. */
   deadline: Timer | undefined;
+  /** Sends 100 when the application is slow. */
+  trying: Timer | undefined;
 }
 
 export interface ContextOptions {

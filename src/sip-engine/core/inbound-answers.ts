@@ -14,6 +14,11 @@ export function sendAnswer(
   draft: MessageDraft,
 ): Buffer {
   const packet = serialize(draft);
+  if (inbound.trying?.fire !== undefined) {
+    context.wheel.cancel(inbound.trying);
+    // Some callers insist on 100 before they believe in ringing.
+    if (status > 100 && status < 200) answerForApp(context, inbound, 100);
+  }
   if (inbound.transaction instanceof InviteServerTransaction) {
     context.servers.respondInvite(inbound.request, inbound.transaction, status, packet);
   } else {

@@ -169,6 +169,7 @@ export function deliver(
     toTag: dialog?.localTag,
     reliable: undefined,
     deadline: undefined,
+    trying: undefined,
     transaction: isInvite
       ? context.servers.startInvite(request, flow, () => {})
       : context.servers.startNonInvite(request, flow),
@@ -178,7 +179,7 @@ export function deliver(
   if (isInvite) {
     if (dialog === undefined) context.pendingInvites.set(request.callId, inbound);
     else dialog.pendingInviteSequence = request.cseq.sequence;
-    answerForApp(context, inbound, 100);
+    sayTryingInTime(context, inbound);
   }
   app.send(
     networkLeader({
@@ -191,6 +192,13 @@ export function deliver(
     }),
     serializeReceived(`${request.method} ${request.uri} SIP/2.0`, request.headers, request.body),
   );
+}
+
+function sayTryingInTime(context: EngineContext, inbound: InboundRequest): void {
+  const { tryingAfterMs } = context.limits;
+  const say = (): void => answerForApp(context, inbound, 100);
+  if (tryingAfterMs <= 0) say();
+  else inbound.trying = context.wheel.schedule(tryingAfterMs, say);
 }
 
 /** An application that never answers must not leave the caller, or our tables, waiting. */
@@ -223,6 +231,7 @@ function receiveCancel(context: EngineContext, request: SipRequest, flow: Flow):
     toTag: inbound?.toTag,
     reliable: undefined,
     deadline: undefined,
+    trying: undefined,
   };
   answerForApp(context, own, isKnown ? 200 : 481);
   settle(context, own);

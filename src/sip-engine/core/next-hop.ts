@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { bareHost, parseSipUri } from '../message/uri.ts';
-import { defaultPort, type Flow, type HostPort, type Protocol } from '../transport/transport.ts';
+import { defaultPort, type HostPort, type Protocol } from '../transport/transport.ts';
 import type { EngineContext } from './context.ts';
 
 export interface NextHop {
@@ -45,12 +45,4 @@ export function withPlaces(
     return;
   }
   context.resolver.resolve(hop.host, hop.port, hop.protocol).then(use, () => use([]));
-}
-
-/** The flow to an IP-literal URI, or undefined when it is a name or has no transport. */
-export function flowToLiteral(context: EngineContext, uriText: string): Flow | undefined {
-  const hop = nextHopOf(uriText);
-  const place = hop === undefined ? undefined : literalPlace(hop);
-  if (hop === undefined || place === undefined) return undefined;
-  return context.outbound.flowTo(hop.protocol, place);
 }

@@ -2,7 +2,7 @@ import type { HeaderList } from './header-list.ts';
 import { parseNameAddr, parseVia } from './header-values.ts';
 import { parseParams, parseUnsigned, splitOutside } from './tokens.ts';
 
-const NAME_ADDR_LISTS = new Set(['contact', 'route', 'record-route', 'refer-to', 'referred-by']);
+const NAME_ADDR_LISTS = new Set(['contact', 'route', 'record-route']);
 const ONCE = new Set([
   'max-forwards',
   'content-type',

@@ -41,7 +41,18 @@ export function parseMessage(packet: Buffer): SipMessage {
   }
   const fault = checkHeaders(draft.headers);
   if (fault !== undefined) throw new SipParseError(fault, 400, draft);
-  return { ...message, ...common };
+  return join(message, common);
+}
+
+/** Spelled out: spreading two objects costs more than parsing one header. */
+function join(start: StartLine, common: ReturnType<typeof readMandatory>): SipMessage {
+  const { headers, body, size, via, from, to, callId, cseq } = common;
+  if (start.type === 'request') {
+    const { type, method, uri } = start;
+    return { type, method, uri, headers, body, size, via, from, to, callId, cseq };
+  }
+  const { type, status, reason } = start;
+  return { type, status, reason, headers, body, size, via, from, to, callId, cseq };
 }
 
 /** A message as an application writes it: everything after the empty line is body. */

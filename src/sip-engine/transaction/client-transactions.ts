@@ -59,6 +59,15 @@ export class ClientTransactions {
     return this.#live.size >= this.#options.transactionsMax;
   }
 
+  /** Requests of ours that nobody has answered finally. */
+  get waitingSize(): number {
+    let count = 0;
+    for (const { transaction } of this.#live.values()) {
+      if (transaction.state !== 'accepted' && transaction.state !== 'completed') count += 1;
+    }
+    return count;
+  }
+
   /** Sends the request and returns its octets. */
   start(request: ClientRequest): Buffer {
     const key = `${request.branch}|${request.method}`;

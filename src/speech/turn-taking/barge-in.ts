@@ -27,21 +27,31 @@ export interface Interjection {
 /** `commit`: the agent is cut off. `resume`: it goes on where it was held. */
 export type BargeInDecision = 'hold' | 'commit' | 'resume';
 
+/** Only words that people say while they go on listening. */
+export function isBackchannel(text: string): boolean {
+  const words = wordsOf(text);
+  return words.length > 0 && words.every((word) => BACKCHANNELS.has(word));
+}
+
 /**
  * Second stage of a barge-in; the first is to hold the agent's audio at the onset. Pure: asked
  * once per frame while the agent is held.
  */
 export function decideBargeIn({ voicedMs, silenceMs, text }: Interjection): BargeInDecision {
-  const said = text
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}' -]+/gu, ' ')
-    .trim();
+  const words = wordsOf(text);
+  const isAside = isBackchannel(text);
   const isHeard = voicedMs >= WORDS_VOICED_MIN_MS;
-  if (isHeard && STOP_WORDS.test(said)) return 'commit';
-  const words = said.split(/\s+/).filter(Boolean);
-  const isBackchannel = words.length > 0 && words.every((word) => BACKCHANNELS.has(word));
-  if (isHeard && words.length > 0 && !isBackchannel) return 'commit';
-  const limitMs = isBackchannel ? BACKCHANNEL_VOICED_MAX_MS : COMMIT_VOICED_MS;
+  if (isHeard && STOP_WORDS.test(words.join(' '))) return 'commit';
+  if (isHeard && words.length > 0 && !isAside) return 'commit';
+  const limitMs = isAside ? BACKCHANNEL_VOICED_MAX_MS : COMMIT_VOICED_MS;
   if (voicedMs >= limitMs) return 'commit';
   return silenceMs >= RESUME_SILENCE_MS ? 'resume' : 'hold';
+}
+
+function wordsOf(text: string): string[] {
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}' -]+/gu, ' ')
+    .split(/\s+/)
+    .filter(Boolean);
 }

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
-import { closeLlmConnections, type Brain, type Message } from '../../../src/dialogue/brain.ts';
+import {
+  closeLlmConnections,
+  createBrain,
+  type Brain,
+  type Message,
+} from '../../../src/dialogue/brain.ts';
 import { DialogueError, type DialogueErrorCode } from '../../../src/dialogue/dialogue-error.ts';
 import { createOpenAiBrain } from '../../../src/dialogue/providers/openai-brain.ts';
 import { replyWithTools, type TurnPart } from '../../../src/dialogue/tool-rounds.ts';
 import { agentTools, BUILT_IN_TOOLS } from '../../../src/dialogue/tools.ts';
 import type { ToolDefinition } from '../../../src/model/agent.ts';
 import { collectReply, describeBrainContract, replyText } from '../../support/brain-contract.ts';
+import { phrasebookAgent } from '../../support/phrasebook-agent.ts';
 import {
   OpenAiChatServer,
   textReply,
@@ -447,6 +453,14 @@ describe('a language model by chat completions', () => {
     } finally {
       await fresh.stop();
     }
+  });
+
+  it('is what an agent with such settings gets, with its own tools', async () => {
+    const agent = phrasebookAgent({ phrasebook: { entries: [], fallbacks: [] } });
+    const own = createBrain({ ...agent, llm: settings(), tools: [WEATHER] }, {});
+    assert.equal(await replyText(own, ASKED), 'Hello there.');
+    const sent = server.requests.at(-1)!.body.tools?.map((tool) => tool.function.name);
+    assert.deepEqual(sent, ['end_call', 'send_dtmf', 'weather']);
   });
 
   it('does not mind when warming fails', async () => {

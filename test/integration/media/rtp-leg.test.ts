@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { MediaEngine } from '../../../src/media/media-engine.ts';
+import { MediaError } from '../../../src/media/media-error.ts';
+import { parseRtcpCompound, serializeRtcpCompound } from '../../../src/media/rtp/rtcp-packet.ts';
 import type { RtpLeg } from '../../../src/media/rtp-leg.ts';
 import type { CodecName, RtpParameters } from '../../../src/model/media.ts';
 import { amplitudeAt, concat, tone, toneSnrDb } from '../../support/audio.ts';
@@ -152,5 +154,221 @@ describe('an RTP leg', () => {
     assert.ok(leg.report().packetsFromStrangers >= 190);
     assert.equal(amplitudeAt(1000, heard.samples(), 8000) < 5, true);
     assert.equal(stranger.arrivals.length, 0);
+  });
+
+  it('runs one RTP clock through speech and silence, with a marker where speech begins', async () => {
+    const leg = await connect('pcmu');
+    leg.sink.write({ samples: tone(400, 8000, 100), sampleRateHz: 8000 });
+    await leg.sink.drained();
+    await phone.quietFor(200);
+    leg.sink.write({ samples: tone(400, 8000, 100), sampleRateHz: 8000 });
+    await leg.sink.drained();
+    await phone.quietFor(60);
+    for (const [index, arrival] of phone.arrivals.entries()) {
+      const before = phone.arrivals[index - 1];
+      if (before === undefined) continue;
+      assert.equal((arrival.rtpTimestamp - before.rtpTimestamp) >>> 0, 160);
+      assert.equal((arrival.sequenceNumber - before.sequenceNumber) & 0xffff, 1);
+      assert.equal(arrival.ssrc, before.ssrc);
+    }
+    const marked = phone.arrivals.filter(({ hasMarker }) => hasMarker);
+    assert.equal(marked.length, 2);
+    assert.ok(marked.every(({ rms }) => rms > 1000));
+  });
+
+  it('sends next to nothing in a pause where DTX was agreed', async () => {
+    const leg = await connect('opus');
+    await leg.update(parametersFor(phone, { opusUseDtx: true }));
+    leg.sink.write({ samples: tone(400, 24000, 200), sampleRateHz: 24000 });
+    await leg.sink.drained();
+    const sent = leg.report().packetsSent;
+    await phone.say({ samples: new Int16Array(16000), sampleRateHz: 16000 });
+    const inPause = leg.report().packetsSent - sent;
+    assert.ok(inPause >= 1 && inPause <= 6, `${inPause} packets in a second`);
+  });
+
+  it('is silent on hold, keeps what it had to say, and hears silence', async () => {
+    const leg = await connect('pcmu');
+    const heard = record(leg);
+    leg.sink.write({ samples: tone(400, 8000, 400), sampleRateHz: 8000 });
+    await phone.nextSound();
+    await leg.update(parametersFor(phone, { direction: 'inactive' }));
+    const { packetsSent } = leg.report();
+    const queuedMs = leg.sink.queuedMs();
+    const heardBefore = heard.samples().length;
+    await phone.say({ samples: tone(700, 8000, 300), sampleRateHz: 8000 });
+    assert.equal(leg.report().packetsSent, packetsSent);
+    assert.equal(leg.sink.queuedMs(), queuedMs);
+    const onHold = heard.samples().subarray(heardBefore);
+    assert.ok(onHold.length >= 8 * 240 && amplitudeAt(700, onHold, 8000) < 5);
+    await leg.update(parametersFor(phone));
+    await leg.sink.drained();
+    assert.equal(leg.sink.playedMs(), 400);
+  });
+
+  it('changes the codec in mid-sentence and keeps its source and sink', async () => {
+    const leg = await connect('pcmu', 'native');
+    const heard = record(leg);
+    const { source, sink } = leg;
+    sink.write({ samples: tone(400, 8000, 600), sampleRateHz: 8000 });
+    await phone.nextSound();
+    const other = await TestPhone.open({ codec: 'opus' });
+    open.push(other);
+    await leg.update(parametersFor(other));
+    other.start(leg.local.address, leg.local.port);
+    assert.equal(leg.source, source);
+    assert.equal(leg.sink, sink);
+    assert.equal(sink.format, 'opus/48000/2');
+    await other.say({ samples: tone(500, 16000, 400), sampleRateHz: 16000 });
+    await sink.drained();
+    await other.waitFor(({ arrivals }) => arrivals.filter(({ rms }) => rms > 1000).length > 10);
+    const toPhone = loudStretch(other.recording().samples, 16000, 400, 200);
+    assert.ok(amplitudeAt(400, toPhone, 16000) > 7000);
+    assert.equal(source.sampleRateHz, 8000);
+    const toUs = loudStretch(heard.samples(), 8000, 500, 200);
+    assert.ok(amplitudeAt(500, toUs, 8000) > 6000);
+  });
+
+  it('plays keypad tones where telephone-event was not negotiated', async () => {
+    const leg = await connect('pcmu');
+    await leg.update(parametersFor(phone, { telephoneEventPayloadType: null }));
+    await leg.sink.sendDigits('5');
+    await phone.waitFor(({ arrivals }) => arrivals.filter(({ rms }) => rms > 1000).length >= 5);
+    const pcm = loudStretch(phone.recording().samples, 8000, 770, 80);
+    assert.ok(amplitudeAt(770, pcm, 8000) > 4000 && amplitudeAt(1336, pcm, 8000) > 4000);
+    assert.equal(phone.heardDigits, '');
+  });
+
+  it('says goodbye by RTCP when it closes, and takes reports from the phone alone', async () => {
+    const leg = await connect('pcmu');
+    await phone.waitFor(({ arrivals }) => arrivals.length > 5);
+    const ssrc = phone.arrivals[0]?.ssrc ?? 0;
+    const report = {
+      ssrc,
+      fractionLost: 128,
+      cumulativeLost: 3,
+      highestSequence: 9,
+      jitter: 0,
+      lastSenderReport: 0,
+      delaySinceLastSenderReport: 0,
+    };
+    const stranger = await TestPhone.open({ codec: 'pcmu' });
+    open.push(stranger);
+    stranger.start(leg.local.address, leg.local.port);
+    const forged = { ...report, fractionLost: 255 };
+    stranger.mute();
+    stranger.sendRaw(
+      serializeRtcpCompound([{ type: 'receiver-report', ssrc: stranger.ssrc, reports: [forged] }]),
+    );
+    await phone.waitFor(() => leg.report().packetsFromStrangers > 0);
+    assert.equal(leg.report().remoteFractionLost, null);
+    phone.sendRaw(
+      serializeRtcpCompound([{ type: 'receiver-report', ssrc: phone.ssrc, reports: [report] }]),
+    );
+    await phone.waitFor(() => leg.report().remoteFractionLost === 0.5);
+    leg.close();
+    await phone.waitFor(({ rtcpArrivals }) => rtcpArrivals.length > 0);
+    const last = parseRtcpCompound(phone.rtcpArrivals.at(-1) ?? Buffer.alloc(0));
+    assert.deepEqual(
+      last?.map(({ type }) => type),
+      ['sender-report', 'source-description', 'goodbye'],
+    );
+    assert.equal(engine.legCount, 0);
+  });
+
+  it('counts what is no RTP and goes on', async () => {
+    const leg = await connect('pcmu');
+    await phone.waitFor(({ arrivals }) => arrivals.length > 2);
+    for (const hex of ['00', '16fefd00', '80', '8005000100000000', '80c800', 'ffffffff']) {
+      phone.sendRaw(Buffer.from(hex, 'hex'));
+    }
+    await phone.waitFor(() => leg.report().packetsMalformed >= 6);
+    const { packetsReceived } = leg.report();
+    await phone.waitFor(() => leg.report().packetsReceived > packetsReceived);
+  });
+
+  it('costs the other legs nothing when a listener throws', async () => {
+    const leg = await connect('pcmu');
+    leg.source.onFrame(() => {
+      throw new Error('a mistake in speech');
+    });
+    await phone.waitFor(({ arrivals }) => arrivals.length > 5);
+    assert.ok(errors.length > 0);
+    errors.length = 0;
+    leg.close();
+    errors.length = 0;
+  });
+});
+
+describe('a leg whose phone has gone', () => {
+  it('says so once, but not on hold', async () => {
+    const engine = await MediaEngine.start({
+      bindAddress: '127.0.0.1',
+      ports: PORTS,
+      portDrainMs: 0,
+      rtpTimeoutMs: 200,
+      opus: 'none',
+    });
+    const phone = await TestPhone.open({ codec: 'pcmu' });
+    const leg = await engine.openLeg();
+    let timeouts = 0;
+    const timedOut = new Promise<void>((resolve) =>
+      leg.onMediaTimedOut(() => {
+        timeouts += 1;
+        resolve();
+      }),
+    );
+    await leg.update(parametersFor(phone, { direction: 'sendonly' }));
+    await phone.waitFor(({ arrivals }) => arrivals.length >= 20);
+    assert.equal(timeouts, 0);
+    await leg.update(parametersFor(phone));
+    await timedOut;
+    const { length } = phone.arrivals;
+    await phone.waitFor(({ arrivals }) => arrivals.length >= length + 20);
+    assert.equal(timeouts, 1);
+    leg.close();
+    engine.close();
+    phone.close();
+  });
+});
+
+describe('the media engine', () => {
+  it('names what it cannot do', async () => {
+    const engine = await MediaEngine.start({
+      bindAddress: '127.0.0.1',
+      ports: { min: PORTS.max + 1, max: PORTS.max + 2 },
+      portDrainMs: 0,
+      opus: 'none',
+    });
+    assert.deepEqual(engine.codecs, ['pcmu', 'pcma']);
+    const phone = await TestPhone.open({ codec: 'opus' });
+    const hasCode = (code: string) => (error: unknown) =>
+      error instanceof MediaError && error.code === code;
+    const leg = await engine.openLeg();
+    assert.throws(() => leg.sink, hasCode('MEDIA_LEG_NOT_READY'));
+    await assert.rejects(leg.update(parametersFor(phone)), hasCode('MEDIA_CODEC_UNAVAILABLE'));
+    const key = { suite: 'AES_CM_128_HMAC_SHA1_80', keySaltBase64: '' } as const;
+    const secure = parametersFor(phone, { codec: 'pcmu', srtp: { local: key, remote: key } });
+    await assert.rejects(leg.update(secure), hasCode('MEDIA_SRTP_UNSUPPORTED'));
+    await assert.rejects(engine.openLeg(), hasCode('MEDIA_PORTS_EXHAUSTED'));
+    leg.close();
+    leg.close();
+    await assert.rejects(leg.update(parametersFor(phone)), hasCode('MEDIA_LEG_CLOSED'));
+    const again = await engine.openLeg();
+    assert.equal(again.local.port, leg.local.port);
+    engine.close();
+    assert.equal(engine.legCount, 0);
+    phone.close();
+  });
+
+  it('speaks Opus both ways with either libopus, and says which', async () => {
+    const options = { bindAddress: '127.0.0.1', ports: PORTS };
+    const wasm = await MediaEngine.start({ ...options, opus: 'wasm' });
+    assert.equal(wasm.opusEngine, 'wasm');
+    assert.deepEqual(wasm.codecs, ['opus', 'pcmu', 'pcma']);
+    const auto = await MediaEngine.start(options);
+    assert.notEqual(auto.opusEngine, null);
+    wasm.close();
+    auto.close();
   });
 });

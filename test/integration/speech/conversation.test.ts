@@ -99,6 +99,23 @@ describe('a conversation with the embedded engines', function () {
     assert.equal(call.turns[0]?.isInterrupted, false);
   });
 
+  it('says again what was not heard when it was cut off by nothing', async () => {
+    const call = new TestCall({ engines });
+    call.conversation.start();
+    await call.until(() => call.leg.playedMs() >= 600);
+    // 340 ms of voice that the recognizer does not understand.
+    await call.hears(callerSays('yeah', 'rms'));
+    await call.until(() => call.turns.length === 2);
+    assert.deepEqual(
+      call.turns.map(({ role, isInterrupted }) => [role, isInterrupted]),
+      [
+        ['agent', true],
+        ['agent', false],
+      ],
+    );
+    assert.match(call.turns[1]?.text ?? '', /bakery. How can I help\?$/);
+  });
+
   it('stops at once at "stop"', async () => {
     const call = new TestCall({ engines });
     call.conversation.start();

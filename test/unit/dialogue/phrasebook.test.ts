@@ -432,6 +432,52 @@ describe('the phrasebook brain', () => {
     assert.equal(brain.isComplete?.([], 'so when are you open'), true);
   });
 
+  it('waits for the keys that may still follow', () => {
+    const menu = phrasebookAgent({
+      phrasebook: {
+        fallbacks: ['Sorry?'],
+        entries: [
+          { id: 'sales', says: ['sales'], digits: '1', replies: ['Sales.'] },
+          { id: 'help', says: ['help'], digits: '2', replies: ['Help.'] },
+          { id: 'secret', says: ['secret'], digits: '22', replies: ['Psst.'] },
+          { id: 'card', says: ['card'], replies: ['Your code?'], next: ['code'] },
+          { id: 'code', says: ['{code:digits 4}'], replies: ['Thanks.'], isFollowUp: true },
+          { id: 'count', says: ['repeat'], replies: ['Digits?'], next: ['digits'] },
+          {
+            id: 'digits',
+            says: ['{digits:digits 1-12}'],
+            replies: ['{{digits}}.'],
+            isFollowUp: true,
+          },
+          { id: 'rate', says: ['rate'], replies: ['Score?'], next: ['score'] },
+          { id: 'score', says: ['{score:number 1-5}'], replies: ['{{score}}.'], isFollowUp: true },
+        ],
+      },
+    });
+    const brain = createBrain(menu, {});
+    const isComplete = (digits: string, asked?: string): boolean | undefined => {
+      const history: Message[] =
+        asked === undefined
+          ? []
+          : [
+              { role: 'user', content: asked },
+              { role: 'assistant', content: 'Well?' },
+            ];
+      return brain.isComplete?.(history, keypadMessage(digits).content);
+    };
+    assert.equal(isComplete('1'), true);
+    assert.equal(isComplete('2'), false);
+    assert.equal(isComplete('2#'), true);
+    assert.equal(isComplete('22'), true);
+    assert.equal(isComplete('7'), false);
+    assert.equal(isComplete('1', 'card'), false);
+    assert.equal(isComplete('1234', 'card'), true);
+    assert.equal(isComplete('4', 'repeat'), false);
+    assert.equal(isComplete('123456789012', 'repeat'), true);
+    assert.equal(isComplete('4#', 'repeat'), true);
+    assert.equal(isComplete('4', 'rate'), true);
+  });
+
   it('answers the same history the same way, whatever was thrown away between', async () => {
     const said = fc.array(
       fc.constantFrom(

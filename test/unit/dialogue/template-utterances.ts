@@ -57,6 +57,7 @@ export const UTTERANCES: Readonly<Record<string, Readonly<Record<string, readonl
     weather: ["what's the weather like today", 'is it raining', 'hows the weather'],
     language: ['do you speak Spanish?', 'what languages do you speak', 'can you speak german'],
     sing: ['sing me a song', 'can you sing', 'please sing something for me'],
+    age: ['how old are you', 'where are you from', 'so when were you born'],
     coin: ['flip a coin', 'heads or tails', 'can you toss a coin for me'],
     person: [
       'can i talk to a human',

@@ -242,7 +242,7 @@ describe('the templates', () => {
       'what did you say',
       'yes that is right',
     );
-    assert.equal(replies[1], 'Sure, take your time.');
+    assert.equal(replies[1], "Sure. I'm listening.");
     assert.equal(replies[2], 'I have 5 5 5 1 2 1 2. Is that right?');
     assert.equal(replies[3], replies[2]);
     assert.match(replies[4] ?? '', /call you back/);

@@ -1,5 +1,8 @@
-import { HeaderList } from '../../../src/sip-engine/message/header-list.ts';
-import type { SipMessage, SipRequest, SipResponse } from '../../../src/sip-engine/message/message.ts';
+import type {
+  SipMessage,
+  SipRequest,
+  SipResponse,
+} from '../../../src/sip-engine/message/message.ts';
 import { parseMessage } from '../../../src/sip-engine/message/parse-message.ts';
 import type { AppPort } from '../../../src/sip-engine/drachtio/app-port.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from '../../../src/sip-engine/core/context.ts';
@@ -143,7 +146,8 @@ export class Bench {
   }
 }
 
-export const SDP = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
+export const SDP =
+  'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
 
 /** Header lines of a call from outside; `over` replaces or adds. */
 export function requestLines(
@@ -184,8 +188,4 @@ export function answerLines(
     `CSeq: ${headers.first('cseq')}`,
     ...(over.headers ?? []),
   ];
-}
-
-export function emptyHeaders(): HeaderList {
-  return new HeaderList();
 }

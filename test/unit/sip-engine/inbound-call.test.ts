@@ -6,11 +6,7 @@ const DIALOG = 'call-1;from-tag=ann';
 
 function call(over: { readonly [name: string]: string } = {}, bench = new Bench()) {
   const flow = bench.flow('udp', CALLER);
-  bench.receive(
-    requestLines('INVITE', { 'Content-Type': 'application/sdp', ...over }),
-    flow,
-    SDP,
-  );
+  bench.receive(requestLines('INVITE', { 'Content-Type': 'application/sdp', ...over }), flow, SDP);
   const txn = bench.app.told.at(-1)?.tokens[8] ?? '';
   return { bench, flow, txn };
 }
@@ -19,7 +15,11 @@ function answered(over: { readonly [name: string]: string } = {}) {
   const { bench, flow, txn } = call(over);
   const echo = bench.say([txn, ''], ['SIP/2.0 200 OK', 'cseq: 1 INVITE'], SDP);
   const to = flow.lastResponse().headers.first('to') ?? '';
-  const inDialog = (method: string, cseq: number, more: { readonly [name: string]: string | undefined } = {}): string[] =>
+  const inDialog = (
+    method: string,
+    cseq: number,
+    more: { readonly [name: string]: string | undefined } = {},
+  ): string[] =>
     requestLines(method, {
       Via: `SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-${method}-${cseq}`,
       To: to,
@@ -31,13 +31,25 @@ function answered(over: { readonly [name: string]: string } = {}) {
 }
 
 describe('an inbound call', () => {
-  it('gets 100 at once and reaches the application with rport and received filled in', () => {
+  it('gets 100 when the application is slow, and reaches the application with rport and received filled in', () => {
     const { bench, flow } = call({ Via: 'SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKnat;rport' });
+    assert.deepEqual(flow.lines, []);
+    bench.pass(200);
     assert.deepEqual(flow.lines, ['SIP/2.0 100 Trying']);
     const frame = bench.app.last();
-    assert.deepEqual(frame.tokens.slice(1, 7), ['sip', 'network', frame.tokens[3], 'udp', '192.0.2.1', '5060']);
+    assert.deepEqual(frame.tokens.slice(1, 7), [
+      'sip',
+      'network',
+      frame.tokens[3],
+      'udp',
+      '192.0.2.1',
+      '5060',
+    ]);
     assert.deepEqual(frame.tokens.slice(9), ['', '127.0.0.1', '5060', '']);
-    assert.match(frame.text, /Via: SIP\/2.0\/UDP 10.0.0.7:5060;branch=z9hG4bKnat;rport=5060;received=192.0.2.1\r\n/);
+    assert.match(
+      frame.text,
+      /Via: SIP\/2.0\/UDP 10.0.0.7:5060;branch=z9hG4bKnat;rport=5060;received=192.0.2.1\r\n/,
+    );
   });
 
   it('is answered with tag, Contact and Record-Route, and the echo names the dialog', () => {
@@ -53,6 +65,7 @@ describe('an inbound call', () => {
 
   it('swallows repeated INVITEs: the application sees one', () => {
     const { bench, flow } = call();
+    bench.pass(200);
     bench.receive(requestLines('INVITE', { 'Content-Type': 'application/sdp' }), flow, SDP);
     assert.equal(bench.app.told.length, 1);
     assert.deepEqual(flow.lines, ['SIP/2.0 100 Trying', 'SIP/2.0 100 Trying']);
@@ -68,7 +81,10 @@ describe('an inbound call', () => {
     assert.equal(flow.lines.filter((line) => line === 'SIP/2.0 200 OK').length, 3);
     const acks = bench.app.told.filter(({ text }) => text.startsWith('ACK '));
     assert.equal(acks.length, 1);
-    assert.deepEqual([acks[0]?.tokens[4], acks[0]?.tokens[8], acks[0]?.tokens[9]], ['', txn, DIALOG]);
+    assert.deepEqual(
+      [acks[0]?.tokens[4], acks[0]?.tokens[8], acks[0]?.tokens[9]],
+      ['', txn, DIALOG],
+    );
   });
 
   it('ends with BYE and an unsolicited frame when the ACK never comes', () => {
@@ -76,7 +92,10 @@ describe('an inbound call', () => {
     bench.pass(32_100);
     assert.equal(flow.lastRequest().method, 'BYE');
     const frame = bench.app.last();
-    assert.deepEqual([frame.tokens[2], frame.tokens[8], frame.tokens[9]], ['application', 'unsolicited', DIALOG]);
+    assert.deepEqual(
+      [frame.tokens[2], frame.tokens[8], frame.tokens[9]],
+      ['application', 'unsolicited', DIALOG],
+    );
     assert.match(frame.text, /Reason: SIP;cause=200;text="ACK timeout"/);
     assert.equal(bench.core.context.dialogs.size, 0);
   });
@@ -107,7 +126,10 @@ describe('an inbound call', () => {
 
   it('is canceled before any answer: 200 to CANCEL, 487 to INVITE, and the application is told', () => {
     const { bench, flow, txn } = call();
-    bench.receive(requestLines('CANCEL', { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-INVITE-1' }), flow);
+    bench.receive(
+      requestLines('CANCEL', { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-INVITE-1' }),
+      flow,
+    );
     assert.deepEqual(flow.lines.slice(-2), ['SIP/2.0 200 OK', 'SIP/2.0 487 Request Terminated']);
     assert.deepEqual([bench.app.last().tokens[8], bench.app.last().tokens[9]], [txn, '']);
     const late = bench.say([txn, ''], ['SIP/2.0 200 OK'], SDP);
@@ -116,7 +138,10 @@ describe('an inbound call', () => {
 
   it('is not touched by a CANCEL that crosses its 2xx', () => {
     const { bench, flow } = answered();
-    bench.receive(requestLines('CANCEL', { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-INVITE-1' }), flow);
+    bench.receive(
+      requestLines('CANCEL', { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-INVITE-1' }),
+      flow,
+    );
     assert.equal(flow.lastResponse().cseq.method, 'CANCEL');
     assert.equal(flow.lastResponse().status, 200);
     assert.equal(bench.core.context.dialogs.size, 1);
@@ -144,7 +169,10 @@ describe('an inbound call', () => {
     bench.pass(600);
     assert.equal(flow.lines.filter((line) => line.startsWith('SIP/2.0 486')).length, 2);
     const to = flow.lastResponse().headers.first('to');
-    bench.receive(requestLines('ACK', { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-INVITE-1', To: to }), flow);
+    bench.receive(
+      requestLines('ACK', { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-INVITE-1', To: to }),
+      flow,
+    );
     bench.pass(10_000);
     assert.equal(flow.lines.filter((line) => line.startsWith('SIP/2.0 486')).length, 2);
   });
@@ -235,7 +263,14 @@ describe('requests inside an inbound call', () => {
   it('move the target when a re-INVITE is accepted', () => {
     const { bench, flow, ack, inDialog } = answered();
     ack();
-    bench.receive(inDialog('INVITE', 2, { Contact: '<sip:ann@192.0.2.1:5090>', 'Content-Type': 'application/sdp' }), flow, SDP);
+    bench.receive(
+      inDialog('INVITE', 2, {
+        Contact: '<sip:ann@192.0.2.1:5090>',
+        'Content-Type': 'application/sdp',
+      }),
+      flow,
+      SDP,
+    );
     const txn = bench.app.last().tokens[8] ?? '';
     bench.say([txn, ''], ['SIP/2.0 200 OK'], SDP);
     bench.receive(inDialog('ACK', 2), flow);
@@ -258,8 +293,16 @@ describe('requests inside an inbound call', () => {
 
   it('that we send follow loose routes, and strict ones as RFC 3261 has it', () => {
     for (const [route, uri, headers] of [
-      ['<sip:192.0.2.50;lr>, <sip:192.0.2.51;lr>', 'sip:ann@192.0.2.1:5060', ['<sip:192.0.2.50;lr>', '<sip:192.0.2.51;lr>']],
-      ['<sip:192.0.2.50>, <sip:192.0.2.51;lr>', 'sip:192.0.2.50', ['<sip:192.0.2.51;lr>', '<sip:ann@192.0.2.1:5060>']],
+      [
+        '<sip:192.0.2.50;lr>, <sip:192.0.2.51;lr>',
+        'sip:ann@192.0.2.1:5060',
+        ['<sip:192.0.2.50;lr>', '<sip:192.0.2.51;lr>'],
+      ],
+      [
+        '<sip:192.0.2.50>, <sip:192.0.2.51;lr>',
+        'sip:192.0.2.50',
+        ['<sip:192.0.2.51;lr>', '<sip:ann@192.0.2.1:5060>'],
+      ],
     ] as const) {
       const { bench, ack } = answered({ 'Record-Route': route });
       ack();
@@ -279,7 +322,11 @@ describe('requests inside an inbound call', () => {
 });
 
 describe('a new request', () => {
-  const refusedWith = (over: { readonly [name: string]: string | undefined }, method = 'INVITE', bench = new Bench()): number => {
+  const refusedWith = (
+    over: { readonly [name: string]: string | undefined },
+    method = 'INVITE',
+    bench = new Bench(),
+  ): number => {
     const flow = bench.flow('udp', CALLER);
     bench.receive(requestLines(method, over), flow);
     return flow.lastResponse().status;
@@ -292,7 +339,10 @@ describe('a new request', () => {
 
   it('that arrives by two ways gets 482 the second time', () => {
     const { bench, flow } = call();
-    bench.receive(requestLines('INVITE', { Via: 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKother' }), flow);
+    bench.receive(
+      requestLines('INVITE', { Via: 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKother' }),
+      flow,
+    );
     assert.equal(flow.lastResponse().status, 482);
   });
 
@@ -314,7 +364,10 @@ describe('a new request', () => {
   it('that the application never answers ends with 480, and the application learns it', () => {
     const { bench, flow } = call();
     bench.pass(300_100);
-    assert.equal(flow.lines.findLast((line) => line.startsWith('SIP/')), 'SIP/2.0 480 Temporarily Unavailable');
+    assert.equal(
+      flow.lines.findLast((line) => line.startsWith('SIP/')),
+      'SIP/2.0 480 Temporarily Unavailable',
+    );
     assert.match(bench.app.last().text, /^CANCEL /);
   });
 });
@@ -345,16 +398,30 @@ describe('a session timer', () => {
     const update = flow.lastRequest();
     assert.equal(update.method, 'UPDATE');
     bench.receive(
-      ['SIP/2.0 200 OK', ...update.headers.lines('via').map((via) => `Via: ${via}`), `From: ${update.headers.first('from')}`, `To: ${update.headers.first('to')}`, `Call-ID: ${update.callId}`, `CSeq: ${update.headers.first('cseq')}`],
+      [
+        'SIP/2.0 200 OK',
+        ...update.headers.lines('via').map((via) => `Via: ${via}`),
+        `From: ${update.headers.first('from')}`,
+        `To: ${update.headers.first('to')}`,
+        `Call-ID: ${update.callId}`,
+        `CSeq: ${update.headers.first('cseq')}`,
+      ],
       flow,
     );
     bench.pass(90_100);
-    assert.equal(flow.messages.filter((message) => message.type === 'request' && message.method === 'UPDATE').length, 2);
+    assert.equal(
+      flow.messages.filter((message) => message.type === 'request' && message.method === 'UPDATE')
+        .length,
+      2,
+    );
     assert.equal(bench.core.context.dialogs.size, 1);
   });
 
   it('that is theirs ends the call when nobody refreshes', () => {
-    const { bench, flow, ack } = answered({ 'Session-Expires': '180;refresher=uac', Supported: 'timer' });
+    const { bench, flow, ack } = answered({
+      'Session-Expires': '180;refresher=uac',
+      Supported: 'timer',
+    });
     assert.equal(flow.lastResponse().headers.first('require'), 'timer');
     ack();
     bench.pass(140_000);

@@ -140,7 +140,11 @@ describe('an outbound call', () => {
 
   it('routes by Record-Route in reverse order, and hangs up when told', () => {
     const { bench, answer, ack, dialogId } = dial();
-    answer(200, 'bob', [CONTACT, 'Record-Route: <sip:192.0.2.51;lr>', 'Record-Route: <sip:192.0.2.50;lr>']);
+    answer(200, 'bob', [
+      CONTACT,
+      'Record-Route: <sip:192.0.2.51;lr>',
+      'Record-Route: <sip:192.0.2.50;lr>',
+    ]);
     ack();
     const proxy = bench.flow('udp', { address: '192.0.2.50', port: 5060 });
     assert.deepEqual(methods(proxy), ['ACK']);
@@ -185,9 +189,13 @@ describe('an outbound call', () => {
 
   it('is refused to ourselves, over a transport we lack, and in a broken form', () => {
     const bench = new Bench();
-    const nok = (line: string): string => bench.say(['', ''], [line], SDP).tokens.slice(3).join('|');
+    const nok = (line: string): string =>
+      bench.say(['', ''], [line], SDP).tokens.slice(3).join('|');
     assert.equal(nok('INVITE sip:x@127.0.0.1 SIP/2.0'), 'NOK|can not send request to myself');
-    assert.equal(nok('INVITE sip:x@y;transport=smoke SIP/2.0'), 'NOK|requested protocol/transport not available');
+    assert.equal(
+      nok('INVITE sip:x@y;transport=smoke SIP/2.0'),
+      'NOK|requested protocol/transport not available',
+    );
     assert.match(nok('FOO sip:x@y SIP/2.0'), /^NOK\|invalid request-uri: FOO/);
     const body = bench.say(['', ''], ['MESSAGE sip:x@192.0.2.7 SIP/2.0'], 'plain');
     assert.equal(body.tokens[4], 'missing content-type');

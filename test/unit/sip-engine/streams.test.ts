@@ -11,7 +11,10 @@ describe('the SIP stream reader', () => {
     const all = Buffer.from(MESSAGE + MESSAGE);
     for (let cut = 1; cut < all.length; cut++) {
       const reader = new StreamReader();
-      const found = [...reader.push(all.subarray(0, cut)).messages, ...reader.push(all.subarray(cut)).messages];
+      const found = [
+        ...reader.push(all.subarray(0, cut)).messages,
+        ...reader.push(all.subarray(cut)).messages,
+      ];
       assert.deepEqual(found.map(String), [MESSAGE, MESSAGE]);
       assert.equal(reader.pendingBytes, 0);
     }
@@ -25,7 +28,12 @@ describe('the SIP stream reader', () => {
   });
 
   it('gives up where no end can be found', () => {
-    for (const text of ['A sip:a SIP/2.0\r\n\r\n', 'A\r\nl: 1\r\nContent-Length: 2\r\n\r\n', 'A\r\nl: 99999999\r\n\r\n', 'x'.repeat(40_000)]) {
+    for (const text of [
+      'A sip:a SIP/2.0\r\n\r\n',
+      'A\r\nl: 1\r\nContent-Length: 2\r\n\r\n',
+      'A\r\nl: 99999999\r\n\r\n',
+      'x'.repeat(40_000),
+    ]) {
       assert.throws(() => new StreamReader().push(Buffer.from(text)), StreamError);
     }
   });
@@ -38,7 +46,13 @@ describe('the frame reader', () => {
     for (let cut = 1; cut < all.length; cut++) {
       const reader = new FrameReader();
       const frames = [...reader.push(all.subarray(0, cut)), ...reader.push(all.subarray(cut))];
-      assert.deepEqual(frames.map(({ tokens }) => tokens), [['id', 'sip', '', ''], ['id', 'ping']]);
+      assert.deepEqual(
+        frames.map(({ tokens }) => tokens),
+        [
+          ['id', 'sip', '', ''],
+          ['id', 'ping'],
+        ],
+      );
       assert.equal(frames[0]?.message.toString(), payload.slice(payload.indexOf('\r\n') + 2));
     }
   });
@@ -57,11 +71,17 @@ describe('the frame reader', () => {
 
 describe('the source guard', () => {
   const guard = (over: Partial<typeof DEFAULT_GUARD_LIMITS> = {}): SourceGuard =>
-    new SourceGuard({ limits: { ...DEFAULT_GUARD_LIMITS, ...over }, allow: (address) => address === '192.0.2.1' });
+    new SourceGuard({
+      limits: { ...DEFAULT_GUARD_LIMITS, ...over },
+      allow: (address) => address === '192.0.2.1',
+    });
 
   it('hears loopback and the allowed, and nobody else', () => {
     const it = guard();
-    assert.deepEqual(['127.0.0.9', '::1', '192.0.2.1', '198.51.100.1'].map((a) => it.admit(a, 0)), [true, true, true, false]);
+    assert.deepEqual(
+      ['127.0.0.9', '::1', '192.0.2.1', '198.51.100.1'].map((a) => it.admit(a, 0)),
+      [true, true, true, false],
+    );
     assert.equal(it.droppedUnknown, 1);
     it.allow = () => true;
     assert.equal(it.admit('198.51.100.1', 0), true);
@@ -80,7 +100,9 @@ describe('the source guard', () => {
   it('remembers no more sources than it may', () => {
     const it = guard({ sourcesMax: 3, packetsBurst: 1, packetsPerSecond: 0.001 });
     it.allow = () => true;
-    const admitted = Array.from({ length: 50 }, (_, i) => it.admit(`198.51.100.${i}`, 0)).filter(Boolean);
+    const admitted = Array.from({ length: 50 }, (_, i) => it.admit(`198.51.100.${i}`, 0)).filter(
+      Boolean,
+    );
     assert.equal(admitted.length, 4);
   });
 

@@ -70,17 +70,27 @@ const VALID: { readonly [name: string]: Buffer } = {
   ),
   'escapes in the user part': message('OPTIONS sip:sips%3Auser%40example.com@example.net SIP/2.0'),
   'an escaped NUL': message('OPTIONS sip:null-%00-null@example.com SIP/2.0'),
-  'a percent sign that escapes nothing in a method': message('RE%47IST%45R sip:a@example.com SIP/2.0', {
-    CSeq: '7 RE%47IST%45R',
+  'a percent sign that escapes nothing in a method': message(
+    'RE%47IST%45R sip:a@example.com SIP/2.0',
+    {
+      CSeq: '7 RE%47IST%45R',
+    },
+  ),
+  'no space before an angle bracket': message(OPTIONS, {
+    From: 'caller<sip:caller@example.net>;tag=323',
   }),
-  'no space before an angle bracket': message(OPTIONS, { From: 'caller<sip:caller@example.net>;tag=323' }),
   'long values': message(OPTIONS, {
     To: `"${'I have a long name '.repeat(30)}" <sip:callee@example.org>`,
     Unknown: 'x'.repeat(4000),
-    Via: Array.from({ length: 34 }, (_, i) => `SIP/2.0/UDP h${i}.example.com;branch=z9hG4bK${'y'.repeat(80)}${i}`).join(', '),
+    Via: Array.from(
+      { length: 34 },
+      (_, i) => `SIP/2.0/UDP h${i}.example.com;branch=z9hG4bK${'y'.repeat(80)}${i}`,
+    ).join(', '),
   }),
   'octets after the announced body': Buffer.concat([message(OPTIONS), message(OPTIONS)]),
-  'semicolon parameters in the user part': message('OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0'),
+  'semicolon parameters in the user part': message(
+    'OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0',
+  ),
   'Via headers of many transports': message(OPTIONS, {
     Via: 'SIP/2.0/UDP a.example.com;branch=z9hG4bKa, SIP/2.0/SCTP b;branch=z9hG4bKb, SIP/2.0/TLS c;branch=z9hG4bKc, SIP/2.0/UNKNOWN d;branch=z9hG4bKd',
   }),
@@ -93,13 +103,17 @@ const VALID: { readonly [name: string]: Buffer } = {
     },
     '--7a\u0001\u0000\u0002bc',
   ),
-  'a reason phrase of another script': message('SIP/2.0 200 = 2**3 * 5**2 \u043f\u0440\u043e\u0441\u0442\u043e'),
+  'a reason phrase of another script': message(
+    'SIP/2.0 200 = 2**3 * 5**2 \u043f\u0440\u043e\u0441\u0442\u043e',
+  ),
   'an empty reason phrase': message('SIP/2.0 200 '),
   'unknown schemes in From and To': message(OPTIONS, {
     To: '<isbn:2983792873>',
     From: '<http://www.example.com>;tag=3234',
   }),
-  'unknown authorization schemes': message(OPTIONS, { Authorization: 'NoOneKnowsThis opaque="x" y' }),
+  'unknown authorization schemes': message(OPTIONS, {
+    Authorization: 'NoOneKnowsThis opaque="x" y',
+  }),
   'unknown parameters of a Contact': message(OPTIONS, {
     Contact: '<sip:+19725552222@gw1.example.net;unknownparam>;other',
   }),
@@ -127,30 +141,44 @@ const INVALID: { readonly [name: string]: Buffer } = {
   'a negative Content-Length': message(OPTIONS, { 'Content-Length': '-999' }),
   'a CSeq too large': message(OPTIONS, { CSeq: '36893488147419103232 OPTIONS' }),
   'too many hops': message(OPTIONS, { 'Max-Forwards': '300' }),
-  'an overlarge CSeq in a response': message('SIP/2.0 503 X', { CSeq: '9292394834772304023312 OPTIONS' }),
+  'an overlarge CSeq in a response': message('SIP/2.0 503 X', {
+    CSeq: '9292394834772304023312 OPTIONS',
+  }),
   'a quotation that does not end': message(OPTIONS, { To: '"Mr. Callee <sip:callee@example.org>' }),
   'angle brackets around the Request-URI': message('OPTIONS <sip:callee@example.org> SIP/2.0'),
   'white space inside the Request-URI': message('OPTIONS sip:callee@example.org; lr SIP/2.0'),
   'two spaces in the request line': message('OPTIONS  sip:callee@example.org  SIP/2.0'),
   'white space after the request line': message('OPTIONS sip:callee@example.org SIP/2.0  '),
-  'headers inside the Request-URI': message('OPTIONS sip:callee@example.org?Route=%3Csip:x.example.com%3E SIP/2.0'),
+  'headers inside the Request-URI': message(
+    'OPTIONS sip:callee@example.org?Route=%3Csip:x.example.com%3E SIP/2.0',
+  ),
   'a Date in another time zone': message(OPTIONS, { Date: 'Fri, 01 Jan 2010 16:00:00 EST' }),
   'a Contact with URI headers but no angle brackets': message(OPTIONS, {
     Contact: 'sip:user@example.com?Route=%3Csip:sip.example.com%3E',
   }),
   'spaces within an addr-spec': message(OPTIONS, { To: '"C" < sip:callee@example.org >' }),
-  'a display name that is no token': message(OPTIONS, { From: 'Bell, A <sip:a@example.com>;tag=43' }),
+  'a display name that is no token': message(OPTIONS, {
+    From: 'Bell, A <sip:a@example.com>;tag=43',
+  }),
   'an unknown version': message('OPTIONS sip:callee@example.org SIP/7.0'),
   'a CSeq with another method': message(OPTIONS, { CSeq: '8 INVITE' }),
-  'a CSeq with another unknown method': message('NEWMETHOD sip:a@example.com SIP/2.0', { CSeq: '8 INVITE' }),
+  'a CSeq with another unknown method': message('NEWMETHOD sip:a@example.com SIP/2.0', {
+    CSeq: '8 INVITE',
+  }),
   'a status code too large': message('SIP/2.0 4294967301 better not break the receiver'),
-  'no Call-ID, From or To': message(OPTIONS, { 'Call-ID': undefined, From: undefined, To: undefined }),
+  'no Call-ID, From or To': message(OPTIONS, {
+    'Call-ID': undefined,
+    From: undefined,
+    To: undefined,
+  }),
   'an unknown scheme in the Request-URI': message('OPTIONS nobodyKnows:opaque SIP/2.0'),
   'two values where one is allowed': Buffer.from(
     message(OPTIONS).toString().replace('CSeq:', 'CSeq: 5 OPTIONS\r\nCSeq:'),
   ),
   'two Content-Length': Buffer.from(
-    message(OPTIONS).toString().replace('Content-Length: 0', 'Content-Length: 0\r\nContent-Length: 5'),
+    message(OPTIONS)
+      .toString()
+      .replace('Content-Length: 0', 'Content-Length: 0\r\nContent-Length: 5'),
   ),
   'a header line without a name': message(OPTIONS, { '': 'x' }),
   'a bare line feed inside a header': message(OPTIONS, { Subject: 'a\nEvil: yes' }),
@@ -204,7 +232,12 @@ describe('the engine, given the messages of RFC 4475', () => {
   });
 
   it('answers an unreadable request with 400 when it can tell whose it is', () => {
-    for (const name of ['a Content-Length beyond the message', 'a CSeq with another method', 'a Date in another time zone', 'too many hops']) {
+    for (const name of [
+      'a Content-Length beyond the message',
+      'a CSeq with another method',
+      'a Date in another time zone',
+      'too many hops',
+    ]) {
       const packet = INVALID[name];
       assert.ok(packet);
       assert.equal(answer(packet), '400', name);
@@ -232,7 +265,10 @@ describe('the engine, given the messages of RFC 4475', () => {
     const odd = VALID['every character a method, a user and a token may hold'];
     assert.ok(odd);
     assert.equal(answer(odd), '501');
-    assert.equal(answer(message('PUBLISH sip:a@example.com SIP/2.0', { CSeq: '7 PUBLISH' })), '405');
+    assert.equal(
+      answer(message('PUBLISH sip:a@example.com SIP/2.0', { CSeq: '7 PUBLISH' })),
+      '405',
+    );
   });
 
   it('says nothing to an unreadable response, and to an answer that is not for us', () => {
@@ -280,7 +316,9 @@ function mutate(packet: Buffer, next: () => number): Buffer {
 describe('the message parser, given 20,000 mutated messages', () => {
   it('throws nothing but SipParseError, and the engine keeps nothing', () => {
     const next = random(4475);
-    const seeds = [...Object.values(VALID), ...Object.values(INVALID)].filter(({ length }) => length > 0);
+    const seeds = [...Object.values(VALID), ...Object.values(INVALID)].filter(
+      ({ length }) => length > 0,
+    );
     const bench = new Bench({ transactionsMax: 500 });
     const flow = new RecordingFlow('udp', { address: '192.0.2.9', port: 5060 });
     for (let i = 0; i < 20_000; i++) {

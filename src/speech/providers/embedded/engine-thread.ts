@@ -2,8 +2,12 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SpeechError } from '../../speech-error.ts';
 
-/** A thread that keeps dying is started anew this often, then every request fails. */
+/**
+ * A thread that keeps dying is started anew this often within the window; then requests fail
+ * until the window has passed. A death now and then in months of calls does not count up.
+ */
 const STARTS_MAX = 10;
+const STARTS_WINDOW_MS = 10 * 60_000;
 
 export interface EngineThreadOptions<Reply> {
   /** Name of the thread's file in this folder, without extension. */
@@ -21,7 +25,7 @@ export interface EngineThreadOptions<Reply> {
 export class EngineThread<Request, Reply> {
   readonly #options: EngineThreadOptions<Reply>;
   #worker: Worker | null = null;
-  #startCount = 0;
+  #startsMs: readonly number[] = [];
   #isClosed = false;
 
   constructor(options: EngineThreadOptions<Reply>) {
@@ -43,10 +47,12 @@ export class EngineThread<Request, Reply> {
 
   #start(): Worker {
     if (this.#isClosed) throw new SpeechError('SPEECH_ENGINE_FAILED', 'the engine was closed');
-    if (this.#startCount >= STARTS_MAX) {
+    const nowMs = performance.now();
+    this.#startsMs = this.#startsMs.filter((startMs) => nowMs - startMs < STARTS_WINDOW_MS);
+    if (this.#startsMs.length >= STARTS_MAX) {
       throw new SpeechError('SPEECH_ENGINE_FAILED', 'the engine died too often');
     }
-    this.#startCount += 1;
+    this.#startsMs = [...this.#startsMs, nowMs];
     // The extension differs between source and build.
     const file = `./${this.#options.file}${extname(import.meta.filename)}`;
     const worker = new Worker(new URL(file, import.meta.url));

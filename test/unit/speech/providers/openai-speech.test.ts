@@ -142,7 +142,7 @@ describe('the OpenAI speech providers', () => {
       const hearing = hear();
       const speech = tone(500);
       write(hearing, speech);
-      server.texts.push(' What are your hours? ');
+      server.text = ' What are your hours? ';
       assert.equal((await hearing.finalize()).text, 'What are your hours?');
       const [sent] = server.transcriptions;
       assert.deepEqual(sent?.samples, speech);

@@ -1,0 +1,125 @@
+import { GatewayError } from '../lib/gateway-error.ts';
+import { StorageError } from '../storage/storage-error.ts';
+
+/** What HTTP may answer instead of a result. The same codes stand in every API family. */
+export type HttpErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'REQUEST_TIMEOUT'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'RATE_LIMITED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'AGENT_BUSY';
+
+interface CatalogEntry {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** The only place that knows HTTP statuses. A new code does not compile until it is here. */
+export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
+  INVALID_ARGUMENT: { status: 400, message: 'The request is malformed.' },
+  UNAUTHENTICATED: { status: 401, message: 'Give a valid key: Authorization: Bearer pk_live_…' },
+  PERMISSION_DENIED: { status: 403, message: 'The key lacks the scope that this needs.' },
+  NOT_FOUND: { status: 404, message: 'There is no such thing.' },
+  ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
+  REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
+  PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send application/json.' },
+  RATE_LIMITED: { status: 429, message: 'Too many requests; try again later.' },
+  INTERNAL: { status: 500, message: 'Something went wrong on our side.' },
+  UNAVAILABLE: { status: 503, message: 'The service cannot do this now; try again later.' },
+  AGENT_BUSY: { status: 503, message: 'The agent has as many calls as it may; try again later.' },
+};
+
+/** Thrown by a route; the error handler gives it the shape of the route's API family. */
+export class HttpError extends GatewayError<HttpErrorCode> {
+  readonly status: number;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(
+    code: HttpErrorCode,
+    message: string = ERROR_CATALOG[code].message,
+    options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+  ) {
+    super(code, message, { cause: options.cause });
+    this.status = ERROR_CATALOG[code].status;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+  }
+}
+
+const CODE_BY_STATUS: Readonly<Record<number, HttpErrorCode>> = {
+  404: 'NOT_FOUND',
+  408: 'REQUEST_TIMEOUT',
+  413: 'PAYLOAD_TOO_LARGE',
+  414: 'INVALID_ARGUMENT',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  429: 'RATE_LIMITED',
+  503: 'UNAVAILABLE',
+};
+
+/** What was thrown while answering, in our words. Only `INTERNAL` is a bug of ours. */
+export function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof StorageError) return fromStorage(error);
+  const status = statusOf(error);
+  const message = error instanceof Error ? error.message : undefined;
+  const code = CODE_BY_STATUS[status];
+  if (code !== undefined) return new HttpError(code, undefined, { cause: error });
+  if (status >= 400 && status < 500) {
+    return new HttpError('INVALID_ARGUMENT', message, { cause: error });
+  }
+  return new HttpError('INTERNAL', undefined, { cause: error });
+}
+
+function fromStorage(error: StorageError): HttpError {
+  if (error.code === 'STORAGE_CONFLICT') {
+    return new HttpError('ALREADY_EXISTS', undefined, { cause: error });
+  }
+  if (error.retryable || error.code === 'STORAGE_CLOSED') {
+    return new HttpError('UNAVAILABLE', undefined, { cause: error, retryAfterSeconds: 5 });
+  }
+  return new HttpError('INTERNAL', undefined, { cause: error });
+}
+
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
+  return typeof error.statusCode === 'number' ? error.statusCode : 500;
+}
+
+/** What a body says beside the error itself. */
+export interface ErrorContext {
+  readonly requestId: string;
+  /** Base of our own addresses, without a slash at its end. */
+  readonly publicUrl: string;
+}
+
+/**
+ * APIs that answer errors in shapes of their own. Each has one serializer, and none answers in
+ * another's shape. Public web calls, instant links, click-to-call and chat add theirs here.
+ */
+export type ApiFamily = 'v1';
+
+export type ErrorSerializer = (error: HttpError, context: ErrorContext) => object;
+
+const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
+  v1: ({ code, message }, { requestId, publicUrl }) => ({
+    error_code: code,
+    message,
+    request_id: requestId,
+    documentation_url: `${publicUrl}/docs#${code}`,
+  }),
+};
+
+/** The first prefix that fits; whatever fits none is answered as `v1`. */
+const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [['/v1/', 'v1']];
+
+export function serializeError(url: string, error: HttpError, context: ErrorContext): object {
+  const family = FAMILIES.find(([prefix]) => url.startsWith(prefix))?.[1] ?? 'v1';
+  return SERIALIZERS[family](error, context);
+}

@@ -1,0 +1,33 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+
+export interface OpenApiOptions {
+  readonly version: string;
+}
+
+/** Describes the routes that are registered after it, at `GET /openapi.json`. */
+export async function registerOpenApi(
+  app: FastifyInstance,
+  { version }: OpenApiOptions,
+): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Trunkline',
+        version,
+        description: 'Telephony gateway for voice agents.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      // A relative address: the document is true wherever it was read.
+      servers: [{ url: '/' }],
+      components: {
+        securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'pk_live_…' } },
+      },
+    },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) => {
+    void reply.header('cache-control', 'public, max-age=60');
+    return app.swagger();
+  });
+}

@@ -1,0 +1,153 @@
+import { type Static, Type } from 'typebox';
+import type { CallRecord } from '../../model/call.ts';
+import { blameOf, END_REASONS, type EndReason } from '../../model/end-reason.ts';
+import type { TranscriptTurn } from '../../model/turn.ts';
+import { nullable, oneOf, Time, toNullableTime, toTime } from '../shapes.ts';
+
+export const STATUSES = ['initiated', 'ringing', 'in-progress', 'completed', 'failed'] as const;
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys are the union
+export const REASONS = Object.keys(END_REASONS) as EndReason[];
+
+const CALL_FIELDS = {
+  call_id: Type.String(),
+  agent_id: nullable(Type.String()),
+  status: oneOf(STATUSES),
+  direction: oneOf(['inbound', 'outbound']),
+  door: oneOf(['trunk', 'sip-websocket', 'web-offer', 'click-to-call', 'api']),
+  from_number: Type.String(),
+  to_number: Type.String(),
+  started_at: Time,
+  answered_at: nullable(Time),
+  ended_at: nullable(Time),
+  duration_seconds: nullable(Type.Number({ description: 'Answer to end.' })),
+  end_reason: nullable(oneOf(REASONS)),
+  blame: nullable(oneOf(['caller', 'agent', 'operator', 'provider', 'gateway', 'none'])),
+  sip_status: nullable(Type.Integer()),
+};
+export const CallSummary = Type.Object(CALL_FIELDS, { title: 'CallSummary' });
+
+const stamp = nullable(Type.Number());
+const Turn = Type.Object(
+  {
+    turn_id: Type.String(),
+    index: Type.Integer(),
+    role: oneOf(['user', 'agent']),
+    text: Type.String({ description: 'Of the agent: what was heard.' }),
+    generated_text: nullable(Type.String({ description: 'Of a turn cut short: all of it.' })),
+    is_interrupted: Type.Boolean(),
+    via: nullable(oneOf(['speech', 'digits', 'text'])),
+    started_at: Time,
+    ended_at: Time,
+    stamps: Type.Object(
+      {
+        speech_started_at_ms: stamp,
+        speech_ended_at_ms: stamp,
+        speculated_at_ms: stamp,
+        transcript_final_at_ms: stamp,
+        committed_at_ms: stamp,
+        llm_requested_at_ms: stamp,
+        llm_first_token_at_ms: stamp,
+        tts_requested_at_ms: stamp,
+        tts_first_audio_at_ms: stamp,
+        playout_started_at_ms: stamp,
+        playout_ended_at_ms: stamp,
+      },
+      { description: 'When each stage happened, in Unix milliseconds with fractions.' },
+    ),
+  },
+  { title: 'Turn' },
+);
+
+const count = Type.Integer();
+const Media = Type.Object(
+  {
+    codec: nullable(oneOf(['pcmu', 'pcma', 'g722', 'opus'])),
+    packets_sent: count,
+    packets_received: count,
+    packets_lost: count,
+    packets_late: count,
+    packets_duplicate: count,
+    packets_from_strangers: count,
+    packets_malformed: count,
+    frames_concealed: count,
+    jitter_ms: Type.Number(),
+    round_trip_ms: nullable(Type.Number()),
+    remote_fraction_lost: nullable(Type.Number()),
+  },
+  { title: 'Media' },
+);
+
+export const Call = Type.Object(
+  { ...CALL_FIELDS, transcript: Type.Array(Turn), media: nullable(Media) },
+  { title: 'Call' },
+);
+export const CallPage = Type.Object(
+  { calls: Type.Array(CallSummary), next_page_token: nullable(Type.String()) },
+  { title: 'CallPage' },
+);
+
+export function toSummary(call: CallRecord): Static<typeof CallSummary> {
+  const { answeredAtMs, endedAtMs, endReason } = call;
+  const isTimed = answeredAtMs !== null && endedAtMs !== null;
+  return {
+    call_id: call.id,
+    agent_id: call.agentId,
+    status: call.status,
+    direction: call.direction,
+    door: call.door,
+    from_number: call.fromNumber,
+    to_number: call.toNumber,
+    started_at: toTime(call.startedAtMs),
+    answered_at: toNullableTime(answeredAtMs),
+    ended_at: toNullableTime(endedAtMs),
+    duration_seconds: isTimed ? (endedAtMs - answeredAtMs) / 1000 : null,
+    end_reason: endReason,
+    blame: endReason === null ? null : blameOf(endReason),
+    sip_status: call.sipStatus,
+  };
+}
+
+export function toTurn({ stamps, ...turn }: TranscriptTurn): Static<typeof Turn> {
+  return {
+    turn_id: turn.id,
+    index: turn.index,
+    role: turn.role,
+    text: turn.text,
+    generated_text: turn.generatedText,
+    is_interrupted: turn.isInterrupted,
+    via: turn.via,
+    started_at: toTime(turn.startedAtMs),
+    ended_at: toTime(turn.endedAtMs),
+    stamps: {
+      speech_started_at_ms: stamps.speechStartedAtMs,
+      speech_ended_at_ms: stamps.speechEndedAtMs,
+      speculated_at_ms: stamps.speculatedAtMs,
+      transcript_final_at_ms: stamps.transcriptFinalAtMs,
+      committed_at_ms: stamps.committedAtMs,
+      llm_requested_at_ms: stamps.llmRequestedAtMs,
+      llm_first_token_at_ms: stamps.llmFirstTokenAtMs,
+      tts_requested_at_ms: stamps.ttsRequestedAtMs,
+      tts_first_audio_at_ms: stamps.ttsFirstAudioAtMs,
+      playout_started_at_ms: stamps.playoutStartedAtMs,
+      playout_ended_at_ms: stamps.playoutEndedAtMs,
+    },
+  };
+}
+
+export function toMedia({ report }: CallRecord): Static<typeof Media> | null {
+  if (report === null) return null;
+  return {
+    codec: report.codec,
+    packets_sent: report.packetsSent,
+    packets_received: report.packetsReceived,
+    packets_lost: report.packetsLost,
+    packets_late: report.packetsLate,
+    packets_duplicate: report.packetsDuplicate,
+    packets_from_strangers: report.packetsFromStrangers,
+    packets_malformed: report.packetsMalformed,
+    frames_concealed: report.framesConcealed,
+    jitter_ms: report.jitterMs,
+    round_trip_ms: report.roundTripMs,
+    remote_fraction_lost: report.remoteFractionLost,
+  };
+}

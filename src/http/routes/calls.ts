@@ -1,0 +1,131 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { asAgentId, asCallId, type CallId, type WorkspaceId } from '../../model/ids.ts';
+import type { CallFilter, CallRepository } from '../../storage/call-repository.ts';
+import type { Auth } from '../auth.ts';
+import { HttpError } from '../errors.ts';
+import { parsePageToken, toPageToken } from '../page-token.ts';
+import { KEYED, oneOf, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
+import { Call, CallPage, REASONS, STATUSES, toMedia, toSummary, toTurn } from './call-shapes.ts';
+
+/** What the routes need is passed in, so a test can register this plugin alone. */
+export interface CallRoutesOptions {
+  readonly auth: Auth;
+  readonly calls: Pick<CallRepository, 'find' | 'list' | 'transcript'>;
+  /** Ends a live call of the workspace; resolves once the hang-up is under way. */
+  readonly hangUp: (workspaceId: WorkspaceId, id: CallId) => Promise<void>;
+}
+
+const ListQuery = Type.Object(
+  {
+    ...PAGE_QUERY,
+    agent_id: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    status: Type.Optional(oneOf(STATUSES)),
+    direction: Type.Optional(oneOf(['inbound', 'outbound'])),
+    end_reason: Type.Optional(oneOf(REASONS)),
+    started_from: Type.Optional(Type.String({ maxLength: 40, description: 'ISO 8601 time.' })),
+    started_before: Type.Optional(Type.String({ maxLength: 40, description: 'ISO 8601 time.' })),
+  },
+  { additionalProperties: false },
+);
+const OneCall = Type.Object({ call_id: Type.String({ minLength: 1, maxLength: 100 }) });
+
+export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (app, options) => {
+  const { auth, calls, hangUp } = options;
+  const common = { tags: ['Calls'], security: KEYED };
+  const one = { ...common, params: OneCall };
+  const errors = { ...V1_ERRORS, 404: V1Error };
+
+  app.get(
+    '/v1/calls',
+    {
+      onRequest: auth.needs('calls:read'),
+      schema: {
+        ...common,
+        operationId: 'list_calls',
+        summary: 'Calls, newest first',
+        querystring: ListQuery,
+        response: { 200: CallPage, ...V1_ERRORS },
+      },
+    },
+    async (request) => {
+      const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
+      const { workspaceId } = auth.keyOf(request);
+      const from = token === undefined ? undefined : parsePageToken(token);
+      const after = from === undefined ? undefined : { startedAtMs: from.atMs, id: from.id };
+      // One more than asked for tells whether there is a next page.
+      const found = await calls.list(workspaceId, toFilter(request.query), limit + 1, after);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const hasMore = found.length > limit && last !== undefined;
+      return {
+        calls: page.map(toSummary),
+        next_page_token: hasMore ? toPageToken({ atMs: last.startedAtMs, id: last.id }) : null,
+      };
+    },
+  );
+
+  app.get(
+    '/v1/calls/:call_id',
+    {
+      onRequest: auth.needs('calls:read'),
+      schema: {
+        ...one,
+        operationId: 'get_call',
+        summary: 'One call with its transcript, timings and end',
+        response: { 200: Call, ...errors },
+      },
+    },
+    async (request) => {
+      const call = await existing(options, request);
+      const transcript = await calls.transcript(call.id);
+      return { ...toSummary(call), transcript: transcript.map(toTurn), media: toMedia(call) };
+    },
+  );
+
+  app.delete(
+    '/v1/calls/:call_id',
+    {
+      onRequest: auth.needs('calls:write'),
+      schema: {
+        ...one,
+        operationId: 'hang_up_call',
+        summary: 'Hang up; a call that has ended stays as it is',
+        response: { 204: Type.Null(), ...errors },
+      },
+    },
+    async (request, reply) => {
+      const call = await existing(options, request);
+      if (call.endedAtMs === null) await hangUp(call.workspaceId, call.id);
+      return reply.code(204).send(null);
+    },
+  );
+};
+
+async function existing({ auth, calls }: CallRoutesOptions, request: RequestOfCall) {
+  const { workspaceId } = auth.keyOf(request);
+  const call = await calls.find(workspaceId, asCallId(request.params.call_id));
+  if (call === null) throw new HttpError('NOT_FOUND', 'There is no such call.');
+  return call;
+}
+
+type RequestOfCall = FastifyRequest<{ Params: Static<typeof OneCall> }>;
+
+function toFilter(query: Static<typeof ListQuery>): CallFilter {
+  return {
+    agentId: query.agent_id === undefined ? undefined : asAgentId(query.agent_id),
+    status: query.status,
+    direction: query.direction,
+    endReason: query.end_reason,
+    startedFromMs: toMs('started_from', query.started_from),
+    startedBeforeMs: toMs('started_before', query.started_before),
+  };
+}
+
+function toMs(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const atMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs)) throw new HttpError('INVALID_ARGUMENT', `${name} is no ISO 8601 time.`);
+  return atMs;
+}

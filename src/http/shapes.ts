@@ -1,0 +1,47 @@
+import { type TSchema, Type } from 'typebox';
+
+/** Shapes that several routes answer with. Names are those of the v1 API. */
+
+export const V1Error = Type.Object(
+  {
+    error_code: Type.String(),
+    message: Type.String(),
+    request_id: Type.String(),
+    documentation_url: Type.String(),
+  },
+  { title: 'Error' },
+);
+
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const oneOf = <const Values extends readonly string[]>(
+  values: Values,
+  options: object = {},
+) => Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
+
+/** ISO 8601, UTC. */
+export const Time = Type.String({
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT',
+  examples: ['2026-01-31T09:00:00.000Z'],
+});
+
+export const toTime = (atMs: number) => new Date(atMs).toISOString();
+export const toNullableTime = (atMs: number | null) => (atMs === null ? null : toTime(atMs));
+
+/** Answers of every route that takes a key. */
+export const V1_ERRORS = {
+  400: V1Error,
+  401: V1Error,
+  403: V1Error,
+  429: V1Error,
+  503: V1Error,
+} as const;
+
+/** What every operation that takes a key says in the API's description. */
+export const KEYED = [{ key: [] }];
+
+export const PAGE_QUERY = {
+  page_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+  page_token: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+};
+export const PAGE_SIZE = 50;

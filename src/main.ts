@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Gateway } from './app.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import { helpText } from './help.ts';
+import { runUntilAsked, type StopRequests } from './lifecycle.ts';
+import { createLogger } from './observability/logger.ts';
+
+/** `EX_CONFIG` and `EX_USAGE` of sysexits.h. */
+const EXIT_CONFIG = 78;
+const EXIT_USAGE = 64;
+/** Longest that anything may keep the process alive once all parts have stopped. */
+const EXIT_GRACE_MS = 2000;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const version = readVersion();
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } },
+    });
+    if (values.help === true) return print(helpText());
+    if (values.version === true) return print(`trunkline ${version}\n`);
+  } catch (error) {
+    return complain(`${messageOf(error)}\nTry: trunkline --help`, EXIT_USAGE);
+  }
+
+  try {
+    return await serve(loadConfig(process.env), version);
+  } catch (error) {
+    if (error instanceof ConfigError) return complain(error.message, EXIT_CONFIG);
+    throw error;
+  }
+}
+
+async function serve(config: Config, version: string): Promise<number> {
+  const log = createLogger({ ...config.log, secrets: config.secrets });
+  const gateway = new Gateway({ config, log, version });
+  const exitCode = await runUntilAsked({
+    log,
+    parts: gateway.parts,
+    requests: processSignals((error) => log.fatal({ err: error }, 'a bug: stopping')),
+    drainTimeoutMs: config.limits.drainTimeoutSeconds * 1000,
+    onDrain: () => gateway.drain(),
+    onReady: () => print(gateway.banner()),
+  });
+  setTimeout(() => {
+    log.error({ open: process.getActiveResourcesInfo() }, 'something was left open');
+    process.exit(1);
+  }, EXIT_GRACE_MS).unref();
+  return exitCode;
+}
+
+/** SIGTERM, SIGINT, and a bug that nobody caught: after that nothing may be relied on. */
+function processSignals(onBug: (error: unknown) => void): StopRequests {
+  return {
+    onRequest(listener) {
+      const onSignal = (signal: NodeJS.Signals) => listener({ name: signal, isBug: false });
+      const onError = (error: unknown) => {
+        onBug(error);
+        listener({ name: 'bug', isBug: true });
+      };
+      process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+      process.on('uncaughtException', onError).on('unhandledRejection', onError);
+      return () => {
+        process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+        process.off('uncaughtException', onError).off('unhandledRejection', onError);
+      };
+    },
+  };
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function complain(text: string, exitCode: number): number {
+  process.stderr.write(`trunkline: ${text}\n`);
+  return exitCode;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,123 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { openPhoneCodec } from '../support/phone-codec.ts';
+import { SipPhone } from '../support/sip-phone.ts';
+import { callerSays, joined, lineSilence } from '../support/test-caller.ts';
+
+/**
+ * Many telephones in one process of their own, so that their cost is not counted as the
+ * gateway's. Each says the same question over and over; what it says was encoded once.
+ *
+ * Arguments: SIP port, codec (pcmu or opus), number of calls, seconds. Talks to its parent by
+ * messages: `up` when all calls stand, `done` when all have hung up.
+ */
+const [port = '0', codec = 'pcmu', count = '1', duration = '10'] = process.argv.slice(2);
+const sipPort = Number(port);
+const calls = Number(count);
+const seconds = Number(duration);
+
+const FRAME_MS = 20;
+/** A question, and the time to hear its answer. */
+const QUIET_MS = 5_000;
+
+interface Line {
+  readonly phone: SipPhone;
+  readonly socket: Socket;
+  remotePort: number;
+  /** Where in the recording this line is; lines are spread over it. */
+  frame: number;
+  sequence: number;
+  received: number;
+}
+
+const phoneCodec = await openPhoneCodec(codec === 'opus' ? 'opus' : 'pcmu');
+const recording = encodeRecording();
+const lines: Line[] = [];
+for (let index = 0; index < calls; index += 1) {
+  lines.push(await openLine(index));
+  // A carrier's calls do not come in one instant.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+const ticker = startTicker();
+process.send?.({ type: 'up' });
+await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+clearInterval(ticker);
+await Promise.all(lines.map(({ phone }) => phone.bye()));
+for (const { phone, socket } of lines) {
+  phone.close();
+  socket.close();
+}
+phoneCodec.close();
+const received = lines.reduce((sum, line) => sum + line.received, 0);
+process.send?.({ type: 'done', packetsReceivedPerCall: received / calls });
+process.disconnect?.();
+
+function encodeRecording(): Uint8Array[] {
+  const speech = joined(callerSays('tell me a joke'), lineSilence(QUIET_MS));
+  const step = phoneCodec.sampleRateHz / 8_000;
+  const samples = Int16Array.from(
+    { length: speech.length * step },
+    (_, at) => speech[Math.floor(at / step)] ?? 0,
+  );
+  const size = (phoneCodec.sampleRateHz * FRAME_MS) / 1_000;
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at + size <= samples.length; at += size) {
+    frames.push(phoneCodec.encode(samples.subarray(at, at + size)).slice());
+  }
+  return frames;
+}
+
+async function openLine(index: number): Promise<Line> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const phone = await SipPhone.open(sipPort);
+  const { payloadType, rtpmap } = phoneCodec;
+  const answer = await phone.invite({
+    sdp: [
+      'v=0',
+      'o=- 1 1 IN IP4 127.0.0.1',
+      's=-',
+      'c=IN IP4 127.0.0.1',
+      't=0 0',
+      `m=audio ${socket.address().port} RTP/AVP ${payloadType}`,
+      `a=rtpmap:${payloadType} ${rtpmap}`,
+      '',
+    ].join('\r\n'),
+  });
+  if (answer.status !== 200) throw new Error(`a call was refused: ${answer.startLine}`);
+  const remotePort = Number(/m=audio (\d+)/.exec(answer.body)?.[1]);
+  const frame = Math.floor((index / calls) * recording.length);
+  const line: Line = { phone, socket, remotePort, frame, sequence: 0, received: 0 };
+  socket.on('message', () => {
+    line.received += 1;
+  });
+  return line;
+}
+
+/** Sends what is due on every line, a few lines each 2 ms, so that packets do not come in bursts. */
+function startTicker(): NodeJS.Timeout {
+  const startedMs = performance.now();
+  const sent = lines.map(() => 0);
+  const packet = Buffer.alloc(12 + 1_500);
+  packet[0] = 0x80;
+  packet[1] = phoneCodec.payloadType;
+  return setInterval(() => {
+    const elapsedMs = performance.now() - startedMs;
+    for (const [index, line] of lines.entries()) {
+      const dueMs = (sent[index] ?? 0) * FRAME_MS + ((index * 2) % FRAME_MS);
+      if (dueMs > elapsedMs) continue;
+      sent[index] = (sent[index] ?? 0) + 1;
+      const payload = recording[line.frame % recording.length];
+      if (payload === undefined) continue;
+      line.frame += 1;
+      line.sequence = (line.sequence + 1) & 0xffff;
+      packet.writeUInt16BE(line.sequence, 2);
+      packet.writeUInt32BE(((sent[index] ?? 0) * phoneCodec.frameTicks) >>> 0, 4);
+      packet.writeUInt32BE(index + 1, 8);
+      packet.set(payload, 12);
+      const size = 12 + payload.length;
+      line.socket.send(Buffer.from(packet.subarray(0, size)), line.remotePort, '127.0.0.1');
+    }
+  }, 2);
+}

@@ -1,0 +1,110 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { parentPort, workerData } from 'node:worker_threads';
+import { MediaEngine } from '../../src/media/media-engine.ts';
+import type { RtpLeg } from '../../src/media/rtp-leg.ts';
+import type { CodecName, RtpParameters } from '../../src/model/media.ts';
+import { tone } from '../support/audio.ts';
+
+/** What the bench asks of one worker. */
+export interface MediaBenchJob {
+  readonly kind: 'trunkline' | 'plain-node';
+  readonly codec: CodecName;
+  /** Where each leg sends: the ports of the far phones. */
+  readonly remotePorts: readonly number[];
+  readonly opus: 'native' | 'wasm';
+}
+
+const PAYLOAD_TYPE: Record<CodecName, number> = { pcmu: 0, pcma: 8, g722: 9, opus: 111 };
+/** The talker writes a second of speech-like sound whenever less than this is queued. */
+const LOW_WATER_MS = 400;
+
+const job: MediaBenchJob = workerData;
+
+function parametersTo(port: number): RtpParameters {
+  return {
+    codec: job.codec,
+    payloadType: PAYLOAD_TYPE[job.codec],
+    ptimeMs: 20,
+    telephoneEventPayloadType: 101,
+    telephoneEventClockRateHz: 8000,
+    comfortNoisePayloadType: null,
+    opusUseDtx: false,
+    opusUseFec: false,
+    remoteAddress: '127.0.0.1',
+    remotePort: port,
+    rtcpMux: true,
+    remoteRtcpPort: port,
+    direction: 'sendrecv',
+    srtp: null,
+  };
+}
+
+async function startLegs(engine: MediaEngine): Promise<RtpLeg[]> {
+  const legs: RtpLeg[] = [];
+  for (const port of job.remotePorts) {
+    const leg = await engine.openLeg();
+    await leg.update(parametersTo(port));
+    const { sink, source } = leg;
+    const rateHz = sink.preferredSampleRateHz;
+    const speech = { samples: tone(300, rateHz, 1000), sampleRateHz: rateHz };
+    source.onFrame(() => {
+      if (sink.queuedMs() < LOW_WATER_MS) sink.write(speech);
+    });
+    legs.push(leg);
+  }
+  return legs;
+}
+
+async function runTrunkline(): Promise<() => Record<string, number>> {
+  const engine = await MediaEngine.start({
+    bindAddress: '127.0.0.1',
+    ports: { min: 43000, max: 43999 },
+    portDrainMs: 0,
+    opus: job.opus,
+  });
+  const legs = await startLegs(engine);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
+  parentPort?.postMessage({ ports: legs.map((leg) => leg.local.port) });
+  return () => ({
+    received: legs.reduce((sum, leg) => sum + leg.report().packetsReceived, 0),
+    concealed: legs.reduce((sum, leg) => sum + leg.report().framesConcealed, 0),
+    latenessP99Ms: engine.lateness.quantileMs(0.99),
+    latenessMaxMs: engine.lateness.maxMs,
+  });
+}
+
+/** The least any Node program does: one timer, one socket per leg, no codec, no buffer. */
+async function runPlainNode(): Promise<() => Record<string, number>> {
+  let received = 0;
+  const packet = Buffer.alloc(172);
+  packet[0] = 0x80;
+  const sockets = await Promise.all(
+    job.remotePorts.map(async () => {
+      const socket = createSocket('udp4').bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      socket.on('message', () => {
+        received += 1;
+      });
+      return socket;
+    }),
+  );
+  let sequence = 0;
+  setInterval(() => {
+    sequence = (sequence + 1) & 0xffff;
+    packet.writeUInt16BE(sequence, 2);
+    for (const [index, socket] of sockets.entries()) {
+      socket.send(packet, job.remotePorts[index], '127.0.0.1');
+    }
+  }, 20);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
+  parentPort?.postMessage({ ports: sockets.map((socket) => socket.address().port) });
+  return () => ({ received });
+}
+
+const stats = await (job.kind === 'trunkline' ? runTrunkline() : runPlainNode());
+parentPort?.on('message', () => {
+  const { heapUsed, external } = process.memoryUsage();
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
+  parentPort?.postMessage({ stats: stats(), memoryBytes: heapUsed + external });
+});

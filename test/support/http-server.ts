@@ -1,0 +1,78 @@
+import type { FastifyInstance } from 'fastify';
+import { createAuth } from '../../src/http/auth.ts';
+import { agentRoutes } from '../../src/http/routes/agents.ts';
+import { callRoutes } from '../../src/http/routes/calls.ts';
+import { type HealthReport, operationRoutes } from '../../src/http/routes/operations.ts';
+import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
+import { createLogger } from '../../src/observability/logger.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { asWorkspaceId } from '../../src/model/ids.ts';
+import { newApiKey, type Scope } from '../../src/storage/api-key-repository.ts';
+import { DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
+import { temporaryStorage } from './storage.ts';
+
+export interface TestServerOptions extends Partial<HttpServerOptions> {
+  readonly requestsPerMinute?: number;
+}
+
+/** The real server over a real database, without a socket: use `app.inject`. */
+export async function testServer(options: TestServerOptions = {}) {
+  const temporary = await temporaryStorage();
+  const { storage, adminKey } = temporary;
+  const hungUp: string[] = [];
+  const logLines: string[] = [];
+  let health: HealthReport = { status: 'ok', reasons: [] };
+
+  const metrics = createMetrics();
+  const auth = createAuth({
+    apiKeys: storage.apiKeys,
+    requestsPerMinute: options.requestsPerMinute ?? 10_000,
+  });
+  const hangUp = async (_: string, id: string) => void hungUp.push(id);
+  const app: FastifyInstance = await createHttpServer({
+    log: createLogger({
+      level: 'debug',
+      pretty: 'never',
+      destination: { write: (line) => void logLines.push(line) },
+    }),
+    metrics,
+    version: '0.0.0-test',
+    publicUrl: () => 'https://voice.example.org',
+    bodyMaxBytes: 65_536,
+    requestTimeoutSeconds: 15,
+    connectionsMax: 100,
+    trustedProxies: [],
+    routes: [
+      (scope) => operationRoutes(scope, { metrics, health: () => health }),
+      (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
+      (scope) =>
+        agentRoutes(scope, {
+          auth,
+          agents: storage.agents,
+          nowMs: () => 1_800_000_000_000,
+        }),
+    ],
+    ...options,
+  });
+
+  return {
+    app,
+    storage,
+    hungUp,
+    logLines,
+    headers: { authorization: `Bearer ${adminKey}` },
+    setHealth: (report: HealthReport) => void (health = report),
+    /** Headers of a new key of the demo workspace, or of another one. */
+    async keyWith(scopes: readonly Scope[], workspace = DEMO_WORKSPACE_ID) {
+      await storage.workspaces.create({ id: workspace, name: workspace, type: 'live' }, 1);
+      const key = newApiKey('live');
+      await storage.apiKeys.create(key, { workspaceId: workspace, label: 'test', scopes }, 1);
+      return { authorization: `Bearer ${key}` };
+    },
+    otherWorkspace: asWorkspaceId('ws_other'),
+    async close() {
+      await app.close();
+      await temporary.remove();
+    },
+  };
+}

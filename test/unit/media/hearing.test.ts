@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { G711Decoder } from '../../../src/media/codec/g711-codec.ts';
+import { loadOpus } from '../../../src/media/codec/load-opus.ts';
+import { Hearing } from '../../../src/media/hearing.ts';
+import type { RtpParameters } from '../../../src/model/media.ts';
+import { amplitudeAt, concat, rms, tone } from '../../support/audio.ts';
+import { encodeMulaw } from '../../support/phone-codec.ts';
+
+const PARAMETERS: RtpParameters = {
+  codec: 'pcmu',
+  payloadType: 0,
+  ptimeMs: 20,
+  telephoneEventPayloadType: 101,
+  telephoneEventClockRateHz: 8000,
+  comfortNoisePayloadType: 13,
+  opusUseDtx: false,
+  opusUseFec: false,
+  remoteAddress: '127.0.0.1',
+  remotePort: 4000,
+  rtcpMux: true,
+  remoteRtcpPort: 4000,
+  direction: 'sendrecv',
+  srtp: null,
+};
+
+class Rig {
+  readonly hearing = new Hearing(new G711Decoder('pcmu'), 8000, PARAMETERS);
+  readonly frames: Int16Array[] = [];
+  readonly times: number[] = [];
+  digits = '';
+
+  constructor() {
+    this.hearing.onFrame(({ samples }, mediaTimeMs) => {
+      this.frames.push(samples.slice());
+      this.times.push(mediaTimeMs);
+    });
+    this.hearing.onDigit((digit) => {
+      this.digits += digit;
+    });
+  }
+
+  packet(
+    sequence: number,
+    timestamp: number,
+    payload: Uint8Array,
+    payloadType = 0,
+    ssrc = 1,
+  ): void {
+    const header = {
+      payloadType,
+      marker: false,
+      sequenceNumber: sequence & 0xffff,
+      rtpTimestamp: timestamp >>> 0,
+      ssrc,
+      payloadStart: 0,
+      payloadEnd: payload.length,
+    };
+    this.hearing.onPacket(header, Buffer.from(payload));
+  }
+
+  voice(sequence: number, samples: number, ssrc = 1): void {
+    const pcm = tone(400, 8000, samples / 8, 8000, sequence * samples);
+    this.packet(sequence, sequence * samples, Uint8Array.from(pcm, encodeMulaw), 0, ssrc);
+  }
+}
+
+describe('hearing', () => {
+  it('gives a frame and a media time every tick, from silence on', () => {
+    const rig = new Rig();
+    for (let tick = 0; tick < 3; tick += 1) rig.hearing.tick(0);
+    assert.deepEqual(rig.times, [0, 20, 40]);
+    assert.equal(rms(concat(rig.frames)), 0);
+  });
+
+  for (const samples of [80, 160, 240, 320, 480]) {
+    it(`cuts 20 ms frames from packets of ${samples / 8} ms`, () => {
+      const rig = new Rig();
+      const count = Math.ceil(3200 / samples);
+      for (let tick = 0, sent = 0; tick < 25; tick += 1) {
+        while (sent < count && sent * samples <= (tick + 1) * 160) rig.voice((sent += 1), samples);
+        rig.hearing.tick(0);
+      }
+      assert.ok(rig.frames.every((frame) => frame.length === 160));
+      const heard = concat(rig.frames.filter((frame) => rms(frame) > 4000));
+      assert.ok(heard.length >= 2800, `${heard.length} samples`);
+      assert.ok(amplitudeAt(400, heard.subarray(160, 2720), 8000) > 7000);
+    });
+  }
+
+  it('conceals loss and counts it', () => {
+    const rig = new Rig();
+    for (let sequence = 1; sequence <= 40; sequence += 1) {
+      if (sequence % 10 !== 0) rig.voice(sequence, 160);
+      rig.hearing.tick(0);
+    }
+    const heard = rig.frames.slice(3);
+    assert.ok(
+      heard.every((frame) => rms(frame) > 2500),
+      heard.map(rms).join(' '),
+    );
+    assert.ok(rig.hearing.framesConcealed >= 3);
+  });
+
+  it('plays on when the sender changes its SSRC', () => {
+    const rig = new Rig();
+    for (let sequence = 1; sequence <= 10; sequence += 1) {
+      rig.voice(sequence, 160);
+      rig.hearing.tick(0);
+    }
+    for (let sequence = 30_001; sequence <= 30_010; sequence += 1) {
+      rig.voice(sequence, 160, 2);
+      rig.hearing.tick(0);
+    }
+    assert.ok(rig.frames.slice(-8).every((frame) => rms(frame) > 4000));
+  });
+
+  it('takes digits from events once, and from INFO only while no event came', () => {
+    const rig = new Rig();
+    rig.hearing.injectDigit('7');
+    for (let sequence = 1; sequence <= 5; sequence += 1) {
+      rig.packet(sequence, 1000, Buffer.from([4, 10, 0, sequence * 20]), 101);
+      rig.hearing.tick(0);
+    }
+    rig.hearing.injectDigit('4');
+    assert.equal(rig.digits, '74');
+    assert.equal(rig.hearing.framesConcealed, 0);
+  });
+
+  it('gives silence for comfort noise and for payloads it cannot decode', () => {
+    const rig = new Rig();
+    for (let sequence = 1; sequence <= 5; sequence += 1) {
+      rig.packet(sequence, sequence * 160, Buffer.from([40]), 13);
+      rig.hearing.tick(0);
+    }
+    rig.packet(6, 960, Buffer.alloc(0));
+    rig.packet(7, 1120, Buffer.alloc(0));
+    for (let tick = 0; tick < 3; tick += 1) rig.hearing.tick(0);
+    assert.equal(rms(concat(rig.frames)), 0);
+    assert.equal(rig.frames.length, 8);
+  });
+
+  it('keeps its rate when a re-INVITE changes the codec', async () => {
+    const rig = new Rig();
+    const opus = await loadOpus('wasm');
+    assert.ok(opus);
+    const encoder = await opus.createEncoder(16000);
+    const decoder = await opus.createDecoder();
+    const parameters = { ...PARAMETERS, codec: 'opus', payloadType: 111 } as const;
+    rig.hearing.update(decoder, 48000, parameters);
+    for (let n = 0; n < 30; n += 1) {
+      const payload = encoder.encode(tone(400, 16000, 20, 8000, n * 320), n === 0);
+      rig.packet(n, n * 960, payload, 111, 9);
+      rig.hearing.tick(0);
+    }
+    assert.equal(rig.hearing.sampleRateHz, 8000);
+    assert.ok(rig.frames.every((frame) => frame.length === 160));
+    const heard = concat(rig.frames.slice(-20));
+    assert.ok(Math.abs(amplitudeAt(400, heard, 8000) - 8000) < 900);
+    encoder.close();
+    decoder.close();
+  });
+
+  it('shortens its delay in a quiet moment after a burst', () => {
+    const rig = new Rig();
+    for (let sequence = 1; sequence <= 14; sequence += 1) rig.voice(sequence, 160);
+    rig.hearing.tick(0);
+    const silence = new Uint8Array(160).fill(0xff);
+    for (let sequence = 15; sequence <= 40; sequence += 1) {
+      rig.packet(sequence, sequence * 160, silence);
+      rig.hearing.tick(0);
+    }
+    const loud = rig.frames.findLastIndex((frame) => rms(frame) > 4000);
+    assert.ok(loud < 14, `last sound in frame ${loud}`);
+  });
+});
