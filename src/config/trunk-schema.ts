@@ -127,7 +127,7 @@ export const TrunkSchema = Type.Object(
     external_address: Type.Optional(
       matching('^[0-9A-Fa-f:.]{2,45}$', 'an IP address', {
         description:
-          'Address in Via, Contact and session descriptions to this carrier. Unset: that of the sip section.',
+          'Address in Contact and session descriptions to this carrier. Unset: those of the sip and media sections.',
       }),
     ),
     session_expires_seconds: count(

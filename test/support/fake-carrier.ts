@@ -108,10 +108,11 @@ export class FakeCarrier extends EventEmitter {
       await once(udp, 'listening');
       const tcp = createServer();
       tcp.listen(udp.address().port, '127.0.0.1');
-      const isBound = await Promise.race([
-        once(tcp, 'listening').then(() => true),
-        once(tcp, 'error').then(() => false),
-      ]);
+      const isBound = await once(tcp, 'listening').then(
+        () => true,
+        // TCP has that port already: try another.
+        () => false,
+      );
       if (isBound) return new FakeCarrier(udp, tcp);
       udp.close();
     }
@@ -466,7 +467,8 @@ export class CarrierCall extends EventEmitter {
     const target = /<([^>]+)>/.exec(first(this.invite, 'contact'))?.[1] ?? '';
     const to = first(this.invite, 'to');
     const transport = this.#reply.transport.toUpperCase();
-    const type = body === '' ? [] : ['Content-Type: application/sdp'];
+    const isTyped = headers.some((header) => /^content-type:/i.test(header));
+    const type = body === '' || isTyped ? [] : ['Content-Type: application/sdp'];
     return [
       `${method} ${target} SIP/2.0`,
       `Via: SIP/2.0/${transport} 127.0.0.1:${this.#carrier.port};branch=z9hG4bK${randomBytes(6).toString('hex')};rport`,

@@ -4,7 +4,7 @@ import { ENGINE_LOST_END } from '../leg-end.ts';
 import type { PlainRequest, PlainResult } from '../plain-request-client.ts';
 import type { SipSignaling } from '../sip-engine-client.ts';
 import type { SignalingLog } from '../sip-settings.ts';
-import { systemDns } from './dns-lookup.ts';
+import { cachedDns, systemDns } from './dns-lookup.ts';
 import { InboundPolicy, type InboundRequest, type InboundVerdict } from './inbound-policy.ts';
 import type { RegistrationStatus } from './registration.ts';
 import { RegistrationClient } from './registration-client.ts';
@@ -71,18 +71,18 @@ export class TrunkService {
   #isStarted = false;
 
   constructor(options: TrunkServiceOptions) {
+    const nowMs = options.nowMs ?? (() => performance.timeOrigin + performance.now());
     const defaults = {
-      dns: systemDns(),
-      nowMs: () => performance.timeOrigin + performance.now(),
+      nowMs,
       random: Math.random,
       sipPort: () => 5060,
       onRegistration: () => {},
       onHealth: () => {},
     };
-    this.#options = { ...defaults, ...options };
+    const dns = cachedDns(options.dns ?? systemDns(), nowMs);
+    this.#options = { ...defaults, ...options, dns };
     this.#trunks = options.trunks;
     this.#book = new TrunkBook(options.trunks);
-    const { nowMs } = this.#options;
     this.#policy = new InboundPolicy({ book: this.#book, nowMs });
     this.#dialer = new TrunkDialer({
       trunks: () => this.#trunks,

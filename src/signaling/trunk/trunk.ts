@@ -61,7 +61,7 @@ export interface Trunk {
   readonly channelsMax: number;
   readonly callsPerSecond: number;
   readonly noAnswerSeconds: number;
-  /** In Via, Contact and session descriptions to this carrier. */
+  /** In Contact and session descriptions to this carrier. */
   readonly externalAddress: string | null;
   readonly sessionTimer: {
     readonly expiresSeconds: number;
