@@ -9,7 +9,7 @@ import { InboundPolicy, type InboundRequest, type InboundVerdict } from './inbou
 import type { RegistrationStatus } from './registration.ts';
 import { RegistrationClient } from './registration-client.ts';
 import { type DnsLookup, resolveTargets, type SipTarget } from './sip-targets.ts';
-import type { Trunk } from './trunk.ts';
+import type { Trunk, TrunkHost, TrunkTransport } from './trunk.ts';
 import { TrunkBook } from './trunk-book.ts';
 import {
   TrunkDialer,
@@ -21,15 +21,25 @@ import type { TrunkHealthStatus } from './trunk-health.ts';
 import { type TrunkFull, TrunkLimits } from './trunk-limits.ts';
 import { TrunkMonitor } from './trunk-monitor.ts';
 
-/** A trunk as `GET /v1/trunks` and metrics show it. Times are Unix milliseconds. */
+/**
+ * A trunk as `GET /v1/trunks` and metrics show it: nothing secret is in it, so it may be sent as
+ * it is. Times are Unix milliseconds.
+ */
 export interface TrunkView {
-  readonly trunk: Trunk;
+  readonly name: string;
+  readonly transport: TrunkTransport;
+  /** As configured: `sip.example.org`, `203.0.113.7:5080`. */
+  readonly hosts: readonly string[];
   /** Answers OPTIONS, and is registered where it should be. */
   readonly isUp: boolean;
   readonly health: TrunkHealthStatus;
   /** null: not a registering trunk. */
   readonly registration: RegistrationStatus | null;
+  /** In use now, in both directions. */
   readonly channels: number;
+  readonly channelsMax: number;
+  readonly outboundPrefixes: readonly string[];
+  readonly numbers: readonly string[];
 }
 
 export interface TrunkServiceOptions {
@@ -161,13 +171,19 @@ export class TrunkService {
 
   views(): readonly TrunkView[] {
     return this.#trunks.map((trunk) => {
-      const running = this.#running.get(trunk.name);
+      const { name, transport, hosts, channelsMax, outboundPrefixes, numbers } = trunk;
+      const { monitor, registration } = this.#running.get(name) ?? {};
       return {
-        trunk,
-        isUp: this.#isUp(trunk.name),
-        health: running?.monitor.status ?? { isUp: true, lastProbe: null, sinceMs: null },
-        registration: running?.registration?.status ?? null,
-        channels: this.#limits.channelsOf(trunk.name),
+        name,
+        transport,
+        hosts: hosts.map(hostText),
+        isUp: this.#isUp(name),
+        health: monitor?.status ?? { isUp: true, lastProbe: null, sinceMs: null },
+        registration: registration?.status ?? null,
+        channels: this.#limits.channelsOf(name),
+        channelsMax,
+        outboundPrefixes,
+        numbers: [...numbers.keys()],
       };
     });
   }
@@ -259,6 +275,11 @@ export class TrunkService {
       ? { type: 'ended', ...ENGINE_LOST_END }
       : signaling.dial(request, events);
   }
+}
+
+function hostText({ host, port }: TrunkHost): string {
+  const bracketed = isIP(host) === 6 ? `[${host}]` : host;
+  return port === null ? bracketed : `${bracketed}:${port}`;
 }
 
 function isSame(a: SipTarget, b: SipTarget | null): boolean {

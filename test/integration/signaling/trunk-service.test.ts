@@ -64,7 +64,7 @@ describe('the trunks of the daemon', () => {
     service.start();
   };
   const view = (name: string) => {
-    const found = service.views().find(({ trunk }) => trunk.name === name);
+    const found = service.views().find((trunk) => trunk.name === name);
     assert.ok(found !== undefined);
     return found;
   };
@@ -99,6 +99,8 @@ describe('the trunks of the daemon', () => {
     const result = await dial();
     assert.ok(result.type === 'answered');
     assert.equal(view('north').channels, 1);
+    assert.deepEqual(view('north').hosts, ['sip.north.test']);
+    assert.doesNotMatch(JSON.stringify(service.views()), /secret/);
     await result.leg.hangUp();
     assert.equal(view('north').channels, 0);
   });
@@ -151,7 +153,7 @@ describe('the trunks of the daemon', () => {
     assert.equal(north.bindings.size, 0);
     assert.equal(south.count('REGISTER'), before);
     assert.deepEqual(
-      service.views().map(({ trunk }) => trunk.name),
+      service.views().map((trunk) => trunk.name),
       ['south'],
     );
   });
