@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
 
 import type { RegisterAnswer } from '../../../../src/signaling/trunk/register-answer.ts';
 import {
@@ -256,5 +257,58 @@ describe('a registration', () => {
     answered(OK(60));
     assert.equal(registration.status(START_MS + 59_999).isRegistered, true);
     assert.equal(registration.status(START_MS + 60_000).isRegistered, false);
+  });
+
+  it('never stands still and never runs on, whatever the registrars say', () => {
+    const replies = fc.oneof(
+      fc.constant(null),
+      fc.constantFrom(
+        ...[0, 1, 60, 3600].map(OK),
+        ...[403, 408, 500, 503, 302].map((code) => answer(code)),
+      ),
+      fc
+        .integer({ min: 1, max: 700_000 })
+        .map((seconds) => answer(423, { minExpiresSeconds: seconds })),
+      fc
+        .tuple(fc.constantFrom(401, 407), fc.integer({ min: 0, max: 9 }), fc.boolean())
+        .map(([code, nonce, isStale]) =>
+          answer(code, { challenge: `Digest realm="r", nonce="${nonce}", stale=${isStale}` }),
+        ),
+      fc.integer({ min: 1, max: 3 }).map((port) => ({ ...OK(), observed: `203.0.113.9:${port}` })),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(replies, { maxLength: 60 }),
+        fc.integer({ min: 0, max: 4 }),
+        (all, count) => {
+          registration = of();
+          nowMs = START_MS;
+          const targets = Array.from({ length: count }, (_, index) => target(index));
+          let step = registration.start();
+          let cseq = -1;
+          let sentInRound = 0;
+          for (const reply of all) {
+            while (step?.type === 'resolve') step = registration.resolved(targets, nowMs);
+            if (step === null) {
+              // Resting: a timer is set, and it lies ahead.
+              assert.ok(['registered', 'waiting'].includes(status().state));
+              assert.ok((registration.nextAtMs ?? 0) > nowMs);
+              step = later();
+              sentInRound = 0;
+              continue;
+            }
+            assert.equal(status().state, 'registering');
+            const request = sent(step);
+            assert.ok(request.cseq > cseq, 'each request has a higher CSeq');
+            cseq = request.cseq;
+            sentInRound += 1;
+            // Every registrar, the one before them, each with its steps; and an address change.
+            assert.ok(sentInRound <= (count + 2) * (STEPS_MAX + 2) * 2, String(sentInRound));
+            step = answered(reply);
+          }
+        },
+      ),
+      { numRuns: 1_000 },
+    );
   });
 });
