@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { Admission } from './call/admission.ts';
-import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
+import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
@@ -15,12 +15,13 @@ import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
-import { createMetrics, type Metrics } from './observability/metrics.ts';
+import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
+import { observeTurn } from './observability/observe-turn.ts';
 import { SipPart } from './sip-part.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
 import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
-import { VoicePool } from './voice/voice-pool.ts';
+import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
 
 export interface GatewayOptions {
@@ -47,6 +48,7 @@ export class Gateway {
   readonly parts: readonly Part[];
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
   #calls: CallService | null = null;
   #bootstrapped: Bootstrapped = { adminKey: null, adminKeyFile: null };
@@ -55,7 +57,13 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
-    this.pool = createVoicePool(config, log, this.metrics);
+    this.pool = createVoicePool(config, log, {
+      onWorkerLost: (worker) => {
+        this.metrics.workerCrashed();
+        this.#workers.delete(worker);
+      },
+      onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
+    });
     this.sip = new SipPart({
       config: config.sip,
       log,
@@ -65,6 +73,13 @@ export class Gateway {
       },
     });
     this.http = this.#createHttp(version);
+    this.metrics.observe({
+      callsLive: () => this.#calls?.liveCount ?? 0,
+      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
+      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
+      sipTotals: () => this.sip.totals(),
+      workers: () => [...this.#workers.values()],
+    });
     this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
   }
 
@@ -218,9 +233,10 @@ export class Gateway {
     }
   }
 
-  #observer(): CallObserver {
+  #observer(): CallServiceOptions['observer'] {
     return {
       onStarted: ({ direction, door }) => this.metrics.callStarted(direction, door),
+      onTurn: (call, turn) => observeTurn(turn, call.record.answeredAtMs, this.metrics),
       onEnded: (call, ending, turns) => {
         const { id: callId, ...record } = call;
         reportEndedCall({ ...record, ...ending, callId, turns }, this.#log, this.metrics);
@@ -229,7 +245,11 @@ export class Gateway {
   }
 }
 
-function createVoicePool(config: Config, log: Logger, metrics: Metrics): VoicePool {
+function createVoicePool(
+  config: Config,
+  log: Logger,
+  listeners: Pick<VoicePoolOptions, 'onWorkerLost' | 'onWorkerReport'>,
+): VoicePool {
   const { media } = config;
   const workers = media.workers === 0 ? Math.max(1, availableParallelism() - 1) : media.workers;
   return new VoicePool({
@@ -243,7 +263,7 @@ function createVoicePool(config: Config, log: Logger, metrics: Metrics): VoicePo
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
     }),
     log,
-    onWorkerLost: () => metrics.workerCrashed(),
+    ...listeners,
   });
 }
 
