@@ -238,6 +238,10 @@ export const ConfigSchema = Type.Object(
       default: { demo: 'agt_demo' },
       description: 'Dialed number or name, and the agent that answers it.',
     }),
+    trunks: Type.Array(Type.Unknown(), {
+      default: [],
+      description: 'Carriers that we call and are called by. Only a file can hold them.',
+    }),
   },
   strict,
 );
