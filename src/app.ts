@@ -1,15 +1,21 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { AdmissionInMemory } from './access/admission-in-memory.ts';
+import { PublicCalls } from './access/public-calls.ts';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
 import type { Config } from './config.ts';
+import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
+import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
 import { HttpPart } from './http/http-part.ts';
-import { agentRoutes } from './http/routes/agents.ts';
+import { ownerRoutes } from './http/owner-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { pageRoutes } from './http/routes/pages.ts';
+import { publicCallRoutes } from './http/routes/public-calls.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -19,10 +25,11 @@ import { createMetrics, type Metrics, type WorkerFigures } from './observability
 import { observeTurn } from './observability/observe-turn.ts';
 import { SipPart } from './sip-part.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
-import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { webPages } from './web/web-pages.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -30,6 +37,11 @@ export interface GatewayOptions {
   readonly version: string;
 }
 
+const DEMO_AGENT_ID = asAgentId('agt_demo');
+/** Calls to one shared agent by people without an account, at once and per UTC day. */
+const PUBLIC_LIMITS = { concurrentMax: 10, perDayMax: 50 };
+/** Of one address, to doors that need no key. */
+const PUBLIC_REQUESTS_PER_MINUTE = 30;
 /** Agents whose greeting is rendered at start; more wait for their first call. */
 const WARM_AGENTS_MAX = 50;
 
@@ -106,6 +118,7 @@ export class Gateway {
     const { adminKey, adminKeyFile } = this.#bootstrapped;
     const lines = [
       'Trunkline is up',
+      `  Talk to it   ${this.http.publicUrl}/try/${DEMO_AGENT_ID}`,
       `  Dial it      sip:demo@${this.sip.address}`,
       `  API          ${this.http.publicUrl}/docs`,
     ];
@@ -120,7 +133,10 @@ export class Gateway {
     const auth = createAuth({
       apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
       requestsPerMinute: http.requestsPerMinute,
+      operator: DEMO_WORKSPACE_ID,
     });
+    const publicCalls = this.#createPublicCalls();
+    const publicLimit = limitByAddress(PUBLIC_REQUESTS_PER_MINUTE);
     return new HttpPart({
       ...http,
       log: this.#log,
@@ -137,8 +153,28 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        (app) => publicCallRoutes(app, { calls: publicCalls, limit: publicLimit }),
+        (app) => pageRoutes(app, { pages: webPages() }),
+        ownerRoutes({
+          auth,
+          storage: () => this.storage,
+          nowMs: Date.now,
+          publicUrl: () => this.http.publicUrl,
+          aiProviders: providersFor(this.#config.llm),
+        }),
       ],
+    });
+  }
+
+  #createPublicCalls(): PublicCalls {
+    return new PublicCalls({
+      findAgent: async (id) => {
+        const agent = await this.storage.agents.findForCall(id);
+        if (agent === null) return null;
+        return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
+      },
+      admission: new AdmissionInMemory(PUBLIC_LIMITS, Date.now),
+      calls: () => this.calls,
     });
   }
 
@@ -222,7 +258,7 @@ export class Gateway {
   #snapshot(agent: StoredAgent): AgentSnapshot {
     const { stt, llm, tts, limits } = this.#config;
     const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    return { ...agent, timeLimitSeconds, stt, llm, tts };
+    return { ...agent, timeLimitSeconds, stt, llm: chooseLlm(llm, agent), tts };
   }
 
   async #warmAgents(): Promise<void> {
@@ -258,6 +294,7 @@ function createVoicePool(
       mediaHost: media.host,
       externalAddress: media.externalAddress ?? null,
       ports: media.ports,
+      webRtcPort: media.webrtcPort,
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
@@ -281,9 +318,10 @@ function journalOf({ calls }: Storage): CallJournal {
 
 function demoAgentOf() {
   return {
-    id: asAgentId('agt_demo'),
+    id: DEMO_AGENT_ID,
     displayName: DEMO.displayName,
     isEnabled: true,
+    isShareable: true,
     language: DEMO.language,
     systemPrompt: DEMO.systemPrompt,
     greetingText: DEMO.greetingText,

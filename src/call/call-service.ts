@@ -1,14 +1,18 @@
 import type { AgentSnapshot } from '../model/agent.ts';
-import type { CallDoor, CallRecord } from '../model/call.ts';
+import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
-import { asCallId, type CallId } from '../model/ids.ts';
+import { type AgentId, asCallId, type CallId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
+import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission } from './admission.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import type { CallEnding } from './journal.ts';
+import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
+import { SipParty } from './sip-party.ts';
+import { type WebAnswer, WebParty } from './web-party.ts';
 
 /** Who answers what was dialed. */
 export interface AgentDirectory {
@@ -23,10 +27,32 @@ export interface CallObserver {
 }
 
 export interface CallServiceOptions extends CallParts {
+  readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly admission: Admission;
   readonly observer: CallObserver & Partial<Omit<CallListener, 'onEnded'>>;
 }
+
+/** A browser that wants to speak to an agent. */
+export interface WebCallRequest {
+  readonly agent: AgentSnapshot;
+  readonly offerSdp: string;
+  /**
+   * The call is over, or there will be none; `wasAnswered` when the two have met. Exactly once.
+   */
+  readonly onOver: (wasAnswered: boolean) => void;
+}
+
+/** The browser of a live call offers again, e.g. since its network changed. */
+export interface WebResumption {
+  readonly agentId: AgentId;
+  readonly resumeToken: string;
+  readonly offerSdp: string;
+}
+
+export type WebCallReply =
+  | (Extract<WebAnswer, { accepted: true }> & { readonly callId: CallId })
+  | Extract<WebAnswer, { accepted: false }>;
 
 /** Every live call, and the one place where a new one begins. */
 export class CallService {
@@ -55,17 +81,41 @@ export class CallService {
     if (agent === null) return this.#refuse(invite, null, 'agent-not-found');
     const place = admission.admit(agent);
     if (!place.admitted) return this.#refuse(invite, agent, place.reason);
+    const record = this.#newRecord(agent, originOf(invite));
+    const party = new SipParty(invite, this.#options.pool);
+    await this.#add(record, agent, party, () => place.release()).begin();
+  }
 
-    const record = this.#newRecord(invite, agent);
-    const call = new Call(
-      record,
-      agent,
-      this.#options,
-      this.#listener(() => place.release()),
-    );
-    this.#calls.set(record.id, call);
-    this.#options.observer.onStarted?.(record);
-    await call.accept(invite);
+  /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
+  async onWebOffer({ agent, offerSdp, onOver }: WebCallRequest): Promise<WebCallReply> {
+    const place = this.#options.admission.admit(agent);
+    const record = this.#newRecord(agent, WEB_ORIGIN);
+    if (!place.admitted) {
+      onOver(false);
+      this.#writeRefused(record, place.reason, null);
+      return { accepted: false, reason: place.reason };
+    }
+    const party = new WebParty(offerSdp, this.#options.pool);
+    const call = this.#add(record, agent, party, () => {
+      place.release();
+      onOver(call.record.answeredAtMs !== null);
+    });
+    void call.begin();
+    const answer = await party.answer;
+    return answer.accepted ? { ...answer, callId: record.id } : answer;
+  }
+
+  /**
+   * Takes a live web call on to a new connection of the same browser. Gives the answer; null
+   * when there is no such call, the token is not its own, or the offer cannot be used.
+   */
+  async resumeWebCall(
+    id: CallId,
+    { agentId, resumeToken, offerSdp }: WebResumption,
+  ): Promise<string | null> {
+    const call = this.#calls.get(id);
+    if (call === undefined || call.agent.id !== agentId) return null;
+    return call.party instanceof WebParty ? call.party.resume(resumeToken, offerSdp) : null;
   }
 
   find(id: CallId): Call | null {
@@ -97,6 +147,13 @@ export class CallService {
     }
   }
 
+  #add(record: CallRecord, agent: AgentSnapshot, party: Party, release: () => void): Call {
+    const call = new Call(record, agent, party, this.#options, this.#listener(release));
+    this.#calls.set(record.id, call);
+    this.#options.observer.onStarted?.(record);
+    return call;
+  }
+
   #listener(release: () => void): CallListener {
     const { observer } = this.#options;
     return {
@@ -111,18 +168,14 @@ export class CallService {
     };
   }
 
-  #newRecord(invite: SipInvite, agent: AgentSnapshot): CallRecord {
-    const door: CallDoor = invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk';
+  #newRecord(agent: AgentSnapshot, origin: CallOrigin): CallRecord {
     return {
+      ...origin,
       id: asCallId(randomId('call')),
       workspaceId: agent.workspaceId,
       agentId: agent.id,
       direction: 'inbound',
-      door,
       status: 'initiated',
-      fromNumber: invite.from.user,
-      toNumber: invite.dialed.user,
-      sipCallId: invite.sipCallId,
       startedAtMs: this.#options.nowMs(),
       answeredAtMs: null,
       endedAtMs: null,
@@ -136,19 +189,14 @@ export class CallService {
   #refuse(invite: SipInvite, agent: AgentSnapshot | null, reason: RefusalReason): void {
     const { status, retryAfterSeconds } = refusalStatus(reason);
     invite.refuse(status, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+    if (agent === null) this.#options.log.info({ reason, sipStatus: status }, 'call refused');
+    else this.#writeRefused(this.#newRecord(agent, originOf(invite)), reason, status);
+  }
+
+  #writeRefused(record: CallRecord, reason: EndReason, sipStatus: number | null): void {
     const { journal, log, nowMs, observer } = this.#options;
-    const ending: CallEnding = {
-      endedAtMs: nowMs(),
-      reason,
-      sipStatus: status,
-      detail: null,
-      report: null,
-    };
-    if (agent === null) {
-      log.info({ reason, sipStatus: status }, 'call refused');
-      return;
-    }
-    const record = this.#newRecord(invite, agent);
+    const endedAtMs = nowMs();
+    const ending: CallEnding = { endedAtMs, reason, sipStatus, detail: null, report: null };
     observer.onStarted?.(record);
     observer.onEnded?.(record, ending, []);
     journal
@@ -156,4 +204,24 @@ export class CallService {
       .then(() => journal.ended(record.id, ending))
       .catch((error: unknown) => log.error({ err: error }, 'a refused call could not be written'));
   }
+}
+
+/** Where a call came from. */
+type CallOrigin = Pick<CallRecord, 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
+
+/** Nobody knows who sits at a browser. */
+const WEB_ORIGIN: CallOrigin = {
+  door: 'web-offer',
+  fromNumber: '',
+  toNumber: '',
+  sipCallId: null,
+};
+
+function originOf(invite: SipInvite): CallOrigin {
+  return {
+    door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
+    fromNumber: invite.from.user,
+    toNumber: invite.dialed.user,
+    sipCallId: invite.sipCallId,
+  };
 }

@@ -1,28 +1,21 @@
 import type { Logger } from '../observability/logger.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallRecord } from '../model/call.ts';
-import { blameOf, type EndReason } from '../model/end-reason.ts';
+import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
-import type { LegReport, RtpParameters } from '../model/media.ts';
+import type { LegReport } from '../model/media.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
-import type {
-  OfferReply,
-  SipInvite,
-  SipLeg,
-  SipLegEnd,
-  SipLegEvents,
-} from '../signaling/sip-leg.ts';
-import type { VoiceLeg, VoiceLegEvents, VoicePool } from '../voice/voice-pool.ts';
-import { VoiceError } from '../voice/voice-error.ts';
+import type { SipLegEnd } from '../signaling/sip-leg.ts';
+import { VoiceError, type VoiceErrorCode } from '../voice/voice-error.ts';
+import type { VoiceLeg, VoiceLegEvents } from '../voice/voice-leg.ts';
 import { type CallEventType, type CallState, nextCallState } from './call-state.ts';
 import type { CallEnding, CallJournal } from './journal.ts';
-import { MediaNegotiation } from './media-negotiation.ts';
-import { type RefusalReason, refusalStatus } from './refusal-status.ts';
+import type { CallDesk, Party, PartyEnd } from './party.ts';
+import type { RefusalReason } from './refusal-status.ts';
 
 export interface CallParts {
-  readonly pool: Pick<VoicePool, 'openLeg' | 'codecs'>;
   readonly journal: CallJournal;
   readonly log: Logger;
   /** Unix time, with fractions of a millisecond. */
@@ -44,40 +37,41 @@ const TURNS_KEPT_MAX = 2_000;
 /** How long a goodbye may take when the owner ends a call politely. */
 const FINISH_WITHIN_MS = 5_000;
 
-/** Q.850 cause of our BYE (RFC 3326): normal clearing, or the gateway's own fault. */
-const NORMAL_CLEARING = 16;
-const TEMPORARY_FAILURE = 41;
-
 /**
- * One live inbound call: a SIP leg, its voice leg, and the single end of both.
+ * One live inbound call: a party, its voice leg, and the single end of both.
  *
  * Whatever happens first (BYE, the agent's goodbye, a time limit, a dead worker) decides the
  * reason; everything after that only helps to release.
  */
 export class Call {
   readonly agent: AgentSnapshot;
+  readonly party: Party;
   /** Resolves when the ending is durable, or could not be written. Never rejects. */
   readonly ended: Promise<void>;
   readonly #parts: CallParts;
   readonly #listener: CallListener;
   readonly #log: Logger;
   readonly #record: CallRecord;
-  readonly #negotiation: MediaNegotiation;
   #settleEnded: () => void = () => {};
   #state: CallState = 'offered';
   #answeredAtMs: number | null = null;
   #voice: VoiceLeg | null = null;
-  #leg: SipLeg | null = null;
   #isConversing = false;
   readonly #turns: TranscriptTurn[] = [];
 
-  constructor(record: CallRecord, agent: AgentSnapshot, parts: CallParts, listener: CallListener) {
+  constructor(
+    record: CallRecord,
+    agent: AgentSnapshot,
+    party: Party,
+    parts: CallParts,
+    listener: CallListener,
+  ) {
     this.agent = agent;
+    this.party = party;
     this.#record = record;
     this.#parts = parts;
     this.#listener = listener;
     this.#log = parts.log.child({ callId: record.id });
-    this.#negotiation = new MediaNegotiation(parts.pool.codecs);
     this.ended = new Promise((resolve) => {
       this.#settleEnded = resolve;
     });
@@ -96,14 +90,13 @@ export class Call {
     return this.#turns;
   }
 
-  /** Takes the INVITE through to a conversation. Never rejects: failures end the call. */
-  async accept(invite: SipInvite): Promise<void> {
-    invite.onCanceled((end) => this.#onLegEnded(end));
+  /** Takes the party to a conversation. Never rejects: failures end the call. */
+  async begin(): Promise<void> {
     void this.#write('started', this.#parts.journal.started(this.#record));
     try {
-      await this.#answer(invite);
+      await this.party.join(this.#desk());
     } catch (error) {
-      this.#onAcceptFailed(invite, error);
+      this.#onJoinFailed(error);
     }
   }
 
@@ -114,7 +107,7 @@ export class Call {
     return true;
   }
 
-  /** Ends the call at once: BYE, media released, record written. Idempotent. */
+  /** Ends the call at once: the party told, media released, record written. Idempotent. */
   hangUp(reason: EndReason): Promise<void> {
     this.#endNow(reason, null);
     return this.ended;
@@ -129,41 +122,51 @@ export class Call {
     return this.hangUp(reason);
   }
 
-  async #answer(invite: SipInvite): Promise<void> {
-    // Read the offer first: a call we cannot speak with must not cost a port.
-    const offered = invite.offerSdp === null ? null : this.#negotiation.readOffer(invite.offerSdp);
-    const legId = asLegId(`leg_${this.#record.id.slice('call_'.length)}`);
-    const voice = await this.#parts.pool.openLeg(this.#record.id, legId, this.#voiceEvents());
-    this.#voice = voice;
+  #desk(): CallDesk {
+    const isEnding = () => this.#isEnding();
+    const isConversing = () => this.#isConversing;
+    return {
+      record: this.#record,
+      legId: asLegId(`leg_${this.#record.id.slice('call_'.length)}`),
+      log: this.#log,
+      get isEnding() {
+        return isEnding();
+      },
+      get isConversing() {
+        return isConversing();
+      },
+      voiceEvents: this.#voiceEvents(),
+      holdVoice: (voice) => this.#holdVoice(voice),
+      answered: () => this.#onAnswered(),
+      converse: () => this.#converse(),
+      end: (reason, end) => this.#endNow(reason, end),
+    };
+  }
+
+  async #holdVoice(voice: VoiceLeg): Promise<boolean> {
     if (this.#isEnding()) {
-      await voice.close();
-      return;
+      await voice.close('caller-canceled');
+      return false;
     }
+    this.#voice = voice;
+    return true;
+  }
 
-    this.#negotiation.bind(voice.local);
-    if (offered !== null) voice.update(offered);
-    const sdp = offered === null ? this.#negotiation.offer() : this.#negotiation.answer();
-    const leg = await invite.answer(sdp, this.#sipEvents());
-    this.#leg = leg;
-    if (this.#isEnding()) return leg.hangUp();
-
+  #onAnswered(): void {
     this.#advance('answer');
     this.#answeredAtMs = this.#parts.nowMs();
     void this.#write('answered', this.#parts.journal.answered(this.#record.id, this.#answeredAtMs));
     this.#listener.onAnswered(this);
-    if (offered !== null) this.#converse();
   }
 
-  #onAcceptFailed(invite: SipInvite, error: unknown): void {
+  #onJoinFailed(error: unknown): void {
     if (this.#isEnding()) return;
     const end = endOfInvite(error);
-    if (end !== null) return this.#onLegEnded(end);
+    if (end !== null) return this.#endNow(end.reason ?? 'internal-error', end);
     const reason = reasonOf(error);
     if (reason === 'internal-error') this.#log.fatal({ err: error }, 'a call failed');
     else this.#log.warn({ err: error, reason }, 'a call could not be accepted');
-    const { status, retryAfterSeconds } = refusalStatus(reason);
-    invite.refuse(status, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
-    this.#endNow(reason, { reason, sipStatus: status, detail: null });
+    this.#endNow(reason, { sipStatus: this.party.refuse(reason), detail: null });
   }
 
   #converse(): void {
@@ -177,50 +180,12 @@ export class Call {
     this.#voice.startConversation(this.agent, variables, answeredAtMs);
   }
 
-  #sipEvents(): SipLegEvents {
-    return {
-      onEnded: (end) => this.#onLegEnded(end),
-      onRemoteAnswer: (sdp) => this.#onRemoteAnswer(sdp),
-      onRemoteOffer: async (sdp) => this.#onRemoteOffer(sdp),
-      makeOffer: () => this.#negotiation.offer(),
-      onDigit: (digit) => this.#voice?.injectDigit(digit),
-    };
-  }
-
-  /** The ACK of a late offer, or of a re-INVITE without one, brought the answer. */
-  #onRemoteAnswer(sdp: string): void {
-    let parameters: RtpParameters;
-    try {
-      parameters = this.#negotiation.readAnswer(sdp);
-    } catch (error) {
-      if (!(error instanceof SdpError)) throw error;
-      this.#log.warn({ err: error }, 'the answer to our offer cannot be used');
-      // A dialog that already talks keeps what it had; a new one has nothing to talk with.
-      if (!this.#isConversing) this.#endNow('no-common-codec', null);
-      return;
-    }
-    this.#voice?.update(parameters);
-    this.#converse();
-  }
-
-  #onRemoteOffer(sdp: string): OfferReply {
-    if (this.#voice === null || this.#isEnding()) return { type: 'refuse', status: 491 };
-    try {
-      this.#voice.update(this.#negotiation.readOffer(sdp));
-      return { type: 'answer', sdp: this.#negotiation.answer() };
-    } catch (error) {
-      if (error instanceof SdpError) return { type: 'refuse', status: 488 };
-      this.#log.fatal({ err: error }, 'a re-INVITE failed');
-      return { type: 'refuse', status: 500 };
-    }
-  }
-
   #voiceEvents(): VoiceLegEvents {
     return {
+      onConnected: () => {},
       onTurn: (turn) => this.#onTurn(turn),
       onActivity: (activity) => this.#listener.onActivity(this, activity),
-      onConversationEnded: (reason, detail) =>
-        this.#endNow(reason, { reason, sipStatus: null, detail }),
+      onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;
         this.#endNow('worker-crashed', null);
@@ -234,13 +199,8 @@ export class Call {
     this.#listener.onTurn(this, turn);
   }
 
-  #onLegEnded(end: SipLegEnd): void {
-    // No reason means that we ended it ourselves, and then ours stands already.
-    this.#endNow(end.reason ?? 'internal-error', end);
-  }
-
   /** The first caller decides the reason. */
-  #endNow(reason: EndReason, end: SipLegEnd | null): void {
+  #endNow(reason: EndReason, end: PartyEnd | null): void {
     if (this.#isEnding()) return;
     this.#advance('hangup');
     // A bug while releasing must not leave `ended` pending for ever.
@@ -249,14 +209,12 @@ export class Call {
       .finally(() => this.#settleEnded());
   }
 
-  async #release(reason: EndReason, end: SipLegEnd | null): Promise<void> {
+  async #release(reason: EndReason, end: PartyEnd | null): Promise<void> {
     const endedAtMs = this.#parts.nowMs();
-    const isFault = blameOf(reason) === 'gateway' || blameOf(reason) === 'provider';
-    const q850 = isFault ? TEMPORARY_FAILURE : NORMAL_CLEARING;
     // Media first, so that the report holds no packet sent after the end.
     const [report] = await Promise.all([
-      this.#voice?.close() ?? Promise.resolve<LegReport | null>(null),
-      this.#leg?.hangUp({ q850, text: reason }),
+      this.#voice?.close(reason) ?? Promise.resolve<LegReport | null>(null),
+      this.party.leave(reason),
     ]);
     this.#advance('released');
     const ending: CallEnding = {
@@ -304,8 +262,17 @@ function reasonOf(error: unknown): RefusalReason {
   if (error instanceof SdpError) {
     return error.code === 'SDP_NO_COMMON_CODEC' ? 'no-common-codec' : 'bad-offer';
   }
-  if (error instanceof VoiceError) {
-    return error.code === 'VOICE_WORKER_LOST' ? 'worker-crashed' : 'at-capacity';
-  }
-  return 'internal-error';
+  return error instanceof VoiceError ? VOICE_REASONS[error.code] : 'internal-error';
 }
+
+const VOICE_REASONS: Readonly<Record<VoiceErrorCode, RefusalReason>> = {
+  MEDIA_PORTS_EXHAUSTED: 'at-capacity',
+  MEDIA_SOCKET_FAILED: 'at-capacity',
+  MEDIA_PEERS_EXHAUSTED: 'at-capacity',
+  MEDIA_WEBRTC_UNAVAILABLE: 'at-capacity',
+  MEDIA_OFFER_TOO_LARGE: 'bad-offer',
+  MEDIA_OFFER_INVALID: 'bad-offer',
+  MEDIA_OFFER_UNSUPPORTED: 'no-common-codec',
+  NO_VOICE_WORKER: 'at-capacity',
+  VOICE_WORKER_LOST: 'worker-crashed',
+};

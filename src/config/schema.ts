@@ -103,6 +103,13 @@ const Media = Type.Object(
     external_address: optionalText({
       description: 'Address written into session descriptions. Unset: the host above.',
     }),
+    webrtc_port: port({
+      // Room for as many workers as there may be.
+      maximum: 65_279,
+      default: 41_000,
+      description:
+        'UDP port that browsers send to, outside the range above; each further voice worker takes the next one. 0 takes free ones.',
+    }),
     workers: count(0, 256, 0, 'Voice workers (threads). 0: one less than there are cores.'),
     rtp_timeout_seconds: count(
       1,
@@ -112,7 +119,7 @@ const Media = Type.Object(
     ),
     jitter_max_ms: count(20, 1000, 200, 'Deepest the jitter buffer may grow.'),
   },
-  { ...strict, description: 'Media: RTP of the calls.' },
+  { ...strict, description: 'Media: RTP of the calls, WebRTC of the browsers.' },
 );
 
 const baseUrl = (example: string) =>

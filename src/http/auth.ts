@@ -1,10 +1,25 @@
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { RateLimiter } from '../lib/rate-limiter.ts';
-import type { ApiKey, ApiKeyRepository } from '../storage/api-key-repository.ts';
+import type { WorkspaceId } from '../model/ids.ts';
+import type { ApiKey, ApiKeyRepository, Scope } from '../storage/api-key-repository.ts';
 import { HttpError } from './errors.ts';
 
 /** What a route needs. A key of `calls:*` has every scope of calls, one of `*` all. */
-export type RouteScope = 'calls:read' | 'calls:write' | 'agents:read' | 'agents:write';
+export const ROUTE_SCOPES = [
+  'agents:read',
+  'agents:write',
+  'calls:read',
+  'calls:write',
+  'keys:read',
+  'keys:write',
+  'voice_links:read',
+  'voice_links:write',
+  'workspace:read',
+  'workspace:write',
+  'workspaces:read',
+  'workspaces:write',
+] as const;
+export type RouteScope = (typeof ROUTE_SCOPES)[number];
 
 export interface Auth {
   /**
@@ -19,6 +34,11 @@ export interface Auth {
 export interface AuthOptions {
   readonly apiKeys: Pick<ApiKeyRepository, 'verify'>;
   readonly requestsPerMinute: number;
+  /**
+   * The workspace of whoever runs this daemon. Only its keys can hold `workspaces:…`: they
+   * make other workspaces and say which cost nothing.
+   */
+  readonly operator: WorkspaceId;
   /** Any clock that does not go back. */
   readonly nowMs?: () => number;
 }
@@ -26,7 +46,7 @@ export interface AuthOptions {
 const KEY_LENGTH_MAX = 256;
 const MINUTE_MS = 60_000;
 
-export function createAuth({ apiKeys, requestsPerMinute, nowMs }: AuthOptions): Auth {
+export function createAuth({ apiKeys, requestsPerMinute, operator, nowMs }: AuthOptions): Auth {
   const clock = nowMs ?? (() => performance.now());
   const limiter = new RateLimiter({ max: requestsPerMinute, windowMs: MINUTE_MS });
   const keys = new WeakMap<FastifyRequest, ApiKey>();
@@ -47,7 +67,8 @@ export function createAuth({ apiKeys, requestsPerMinute, nowMs }: AuthOptions): 
         throw new HttpError('UNAUTHENTICATED');
       }
       limit(key);
-      if (!hasScope(key, scope)) {
+      const isReserved = scope.startsWith('workspaces:') && key.workspaceId !== operator;
+      if (isReserved || !coversScope(key.scopes, scope)) {
         throw new HttpError('PERMISSION_DENIED', `This needs a key with the scope ${scope}.`);
       }
       keys.set(request, key);
@@ -67,7 +88,8 @@ function bearerOf({ headers }: FastifyRequest): string | null {
   return token !== '' && token.length <= KEY_LENGTH_MAX ? token : null;
 }
 
-function hasScope({ scopes }: ApiKey, scope: RouteScope): boolean {
+/** Whether a key with these scopes may do what `scope` allows, be it one or a whole area. */
+export function coversScope(held: readonly Scope[], scope: Scope): boolean {
   const area = scope.slice(0, scope.indexOf(':'));
-  return scopes.some((held) => held === '*' || held === scope || held === `${area}:*`);
+  return held.some((one) => one === '*' || one === scope || (scope !== '*' && one === `${area}:*`));
 }

@@ -22,9 +22,14 @@ export const END_REASONS = {
   'caller-silent': 'caller',
   /** No RTP came for the timeout while the call was not on hold. */
   'media-timeout': 'caller',
+  /** A browser got our answer, but its media never connected (ICE, DTLS) in 15 s. */
+  'media-never-connected': 'caller',
   /** Our 200 was never acknowledged (RFC 3261 §13.3.1.4). */
   'ack-timeout': 'caller',
-  /** The remote side vanished: its session timer ran out, or it knows the dialog no more (408, 481). */
+  /**
+   * The remote side vanished: its session timer ran out, it knows the dialog no more (408, 481),
+   * or a browser's network was lost and did not come back.
+   */
   'caller-lost': 'caller',
   /** No agent has that number or name. SIP 404. */
   'agent-not-found': 'caller',

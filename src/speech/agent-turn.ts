@@ -32,6 +32,8 @@ export interface AgentTurnOptions {
   ) => void;
   /** The first audio was handed to the sink. */
   readonly onSpeaking: () => void;
+  /** After that, before each further clause. */
+  readonly onClause: () => void;
 }
 
 /** How an agent turn came out. `heard` and `generated` are read when it is over. */
@@ -213,6 +215,7 @@ export class AgentTurn {
     await this.#roomAhead();
     if (this.signal.aborted) return;
     const { voice, sink, clock, budget, stamps } = this.#options;
+    if (this.hasAudio) this.#options.onClause();
     stamps.ttsRequestedAtMs ??= clock.nowMs();
     if (this.#options.isFixed) {
       const clip = await fixedClip(voice, clause, sink, this.signal);

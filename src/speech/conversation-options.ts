@@ -23,6 +23,11 @@ export interface ConversationOptions {
   readonly newTurnId: () => TurnId;
   readonly onTurn: (turn: TranscriptTurn) => void;
   readonly onActivity: (activity: Activity) => void;
+  /**
+   * What one side is saying, as far as it is known: each replaces the one before until that
+   * side's turn is given to `onTurn`. It may come to nothing.
+   */
+  readonly onCaption?: (role: TranscriptTurn['role'], text: string) => void;
   /** Once at most; after it nothing else is called. */
   readonly onEnded: (reason: EndReason, detail: string | null) => void;
   /** Runs a tool of the agent's own. A rejection is told to the model as a failure. */

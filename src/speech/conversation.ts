@@ -109,6 +109,7 @@ export class Conversation {
       history: this.#history,
       log: this.#log,
       onSpeaking: () => this.#setActivity('speaking'),
+      onText: (text) => options.onCaption?.('agent', text),
       onDone: (result) => this.#guard(() => this.#agentDone(result)),
     });
     this.#listening = new Listening({
@@ -120,6 +121,7 @@ export class Conversation {
       clock,
       speaking: this.#speaking,
       judge: (text) => this.#judge(text),
+      onWords: (text) => options.onCaption?.('user', text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
       onInterrupted: (unheard) => {

@@ -16,7 +16,7 @@ export interface HeardUtterance {
   readonly voicedMs: number;
 }
 
-export interface ListeningOptions extends Omit<EarOptions, 'onWords'> {
+export interface ListeningOptions extends EarOptions {
   readonly clock: Clock;
   readonly speaking: Speaking;
   /** How finished these words are, as the brain sees it. */
@@ -48,7 +48,10 @@ export class Listening {
     this.#options = options;
     this.#ear = new Ear({
       ...options,
-      onWords: (text) => this.#endpointing.heard(options.judge(text)),
+      onWords: (text) => {
+        this.#endpointing.heard(options.judge(text));
+        options.onWords(text);
+      },
     });
   }
 

@@ -16,6 +16,8 @@ export interface SpeakingOptions {
   readonly log: TurnLog;
   /** The current turn's first audio was handed to the sink. */
   readonly onSpeaking: () => void;
+  /** All that the current turn has to say so far, from its first audio on. */
+  readonly onText: (text: string) => void;
   /** The current turn came to its end (and was recorded); never after `interrupt`. */
   readonly onDone: (result: AgentTurnResult) => void;
 }
@@ -153,7 +155,11 @@ export class Speaking {
       budget: new RetryBudget(),
       onRound: (text: string, calls: readonly ToolCall[], results: readonly Message[]) =>
         history.addToolRound(text, calls, results),
-      onSpeaking: () => this.#options.onSpeaking(),
+      onSpeaking: () => {
+        this.#options.onSpeaking();
+        this.#options.onText(turn.generatedText);
+      },
+      onClause: () => this.#options.onText(turn.generatedText),
     });
     const result = turn.run(() => script(turn));
     return { turn, stamps, result, beganAtMs: clock.nowMs(), hasFailed: false };

@@ -1,31 +1,55 @@
 import type { Knex } from 'knex';
 import type { AgentSnapshot } from '../model/agent.ts';
 import { type AgentId, asAgentId, asWorkspaceId, type WorkspaceId } from '../model/ids.ts';
+import type { LlmSettings } from '../model/provider.ts';
 import type { Connection, SqlRow } from './connection.ts';
-import { cleanText, insertMany, jsonOf, numberOf, textOf } from './rows.ts';
+import { cleanText, insertMany, jsonOf, nullableText, numberOf, textOf } from './rows.ts';
 import type { Write, WriteQueue, WriteStatement } from './write-queue.ts';
 
-/** What is stored of an agent: a snapshot but for the providers, which settings give. */
-export type NewAgent = Omit<AgentSnapshot, 'stt' | 'llm' | 'tts'>;
+/** What a call does not see of an agent. */
+export interface AgentOwnersSide {
+  readonly type: 'standard' | 'click_to_call';
+  /** Anyone with its address may call it from a browser. */
+  readonly isShareable: boolean;
+  /** What it was made from, for its owner to know. */
+  readonly templateId: string | null;
+  /** Null: as the settings say. */
+  readonly aiProvider: LlmSettings['provider'] | null;
+  /** Null: as the settings say. */
+  readonly aiModel: string | null;
+}
 
-export interface StoredAgent extends NewAgent {
+type AgentCore = Omit<AgentSnapshot, 'stt' | 'llm' | 'tts'>;
+
+/** What is stored of an agent: a snapshot but for the providers, which settings give. */
+export type NewAgent = AgentCore & Partial<AgentOwnersSide>;
+
+export interface StoredAgent extends AgentCore, AgentOwnersSide {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** 1 for a new agent, one more with each change. */
+  readonly revision: number;
 }
 
 /** What an owner may change; what is left out stays. */
-export type AgentChange = Partial<Omit<NewAgent, 'id' | 'workspaceId'>>;
+export type AgentChange = Partial<Omit<NewAgent, 'id' | 'workspaceId' | 'templateId'>>;
 
 export interface AgentRepository {
   /** False when the id is taken. */
   create(agent: NewAgent, atMs: number): Promise<boolean>;
-  /** The new agent, or null when the workspace has none of that id. */
+  /**
+   * The new agent; null when the workspace has none of that id, or none of that revision when
+   * one is given.
+   */
   update(
     workspaceId: WorkspaceId,
     id: AgentId,
     change: AgentChange,
     atMs: number,
+    revision?: number,
   ): Promise<StoredAgent | null>;
+  /** False as `update` is null. Calls and their transcripts stay. */
+  remove(workspaceId: WorkspaceId, id: AgentId, revision?: number): Promise<boolean>;
   find(workspaceId: WorkspaceId, id: AgentId): Promise<StoredAgent | null>;
   /** Whichever workspace it belongs to: for a call that was dialed by number or name. */
   findForCall(id: AgentId): Promise<StoredAgent | null>;
@@ -56,6 +80,11 @@ const COLUMNS = [
   'idle_json',
   'time_limit_seconds',
   'concurrent_calls_max',
+  'type',
+  'is_shareable',
+  'template_id',
+  'ai_provider',
+  'ai_model',
   'created_at_ms',
   'updated_at_ms',
 ] as const;
@@ -75,10 +104,20 @@ const UPDATE: WriteStatement = {
       (column) => `${column} = CASE WHEN json_type(w.value, '$[2].${column}') IS NULL
       THEN agents.${column} ELSE w.value ->> '$[2].${column}' END`,
     )
-    .join(', ')}, updated_at_ms = w.value ->> 3
+    .join(', ')}, updated_at_ms = w.value ->> 3, revision = revision + 1
     FROM json_each(?1) AS w
     WHERE agents.id = w.value ->> 0 AND agents.workspace_id = w.value ->> 1
+      AND agents.revision = coalesce(w.value ->> 4, agents.revision)
     RETURNING agents.id AS id`,
+};
+
+const REMOVE: WriteStatement = {
+  name: 'agent-remove',
+  rank: 3,
+  sql: `DELETE FROM agents WHERE id IN (
+      SELECT w.value ->> 0 FROM json_each(?1) AS w JOIN agents AS a ON a.id = w.value ->> 0
+      WHERE a.workspace_id = w.value ->> 1 AND a.revision = coalesce(w.value ->> 2, a.revision)
+    ) RETURNING id`,
 };
 
 const FIND = 'SELECT * FROM agents WHERE id = ?1';
@@ -106,17 +145,23 @@ export function createAgentRepository(options: AgentRepositoryOptions): AgentRep
     find,
 
     async create(agent, atMs) {
-      const columns = toColumns(agent);
+      const columns = toColumns({ type: 'standard', isShareable: false, ...agent });
       const row = COLUMNS.slice(2, -2).map((column) => columns[column] ?? null);
       const values = [agent.id, agent.workspaceId, ...row, atMs, atMs];
       const [isTaken = false] = await writes.write(writeOf(CREATE, agent.id, values));
       return isTaken;
     },
 
-    async update(workspaceId, id, change, atMs) {
-      const values = [id, workspaceId, toColumns(change), atMs];
+    async update(workspaceId, id, change, atMs, revision) {
+      const values = [id, workspaceId, toColumns(change), atMs, revision ?? null];
       const [isTaken = false] = await writes.write(writeOf(UPDATE, id, values));
       return isTaken ? find(workspaceId, id) : null;
+    },
+
+    async remove(workspaceId, id, revision) {
+      const values = [id, workspaceId, revision ?? null];
+      const [isTaken = false] = await writes.write(writeOf(REMOVE, id, values));
+      return isTaken;
     },
 
     async list(workspaceId, limit, after) {
@@ -138,7 +183,7 @@ function writeOf(statement: WriteStatement, id: string, row: Write['row']): Writ
 }
 
 /** Columns of the fields that are given. */
-function toColumns(agent: AgentChange): Record<string, string | number | null> {
+function toColumns(agent: Partial<NewAgent>): Record<string, string | number | null> {
   const columns: Record<string, string | number | null | undefined> = {
     display_name: agent.displayName === undefined ? undefined : cleanText(agent.displayName),
     is_enabled: agent.isEnabled === undefined ? undefined : Number(agent.isEnabled),
@@ -154,6 +199,11 @@ function toColumns(agent: AgentChange): Record<string, string | number | null> {
     idle_json: agent.idle === undefined ? undefined : JSON.stringify(agent.idle),
     time_limit_seconds: agent.timeLimitSeconds,
     concurrent_calls_max: agent.concurrentCallsMax,
+    type: agent.type,
+    is_shareable: agent.isShareable === undefined ? undefined : Number(agent.isShareable),
+    template_id: agent.templateId,
+    ai_provider: agent.aiProvider,
+    ai_model: agent.aiModel,
   };
   const given = Object.entries(columns).filter(
     (entry): entry is [string, string | number | null] => entry[1] !== undefined,
@@ -176,7 +226,17 @@ function toAgent(row: SqlRow): StoredAgent {
     idle: jsonOf(row, 'idle_json'),
     timeLimitSeconds: numberOf(row, 'time_limit_seconds'),
     concurrentCallsMax: numberOf(row, 'concurrent_calls_max'),
+    type: textOf(row, 'type') === 'click_to_call' ? 'click_to_call' : 'standard',
+    isShareable: row.is_shareable === 1,
+    templateId: nullableText(row, 'template_id'),
+    aiProvider: providerOf(nullableText(row, 'ai_provider')),
+    aiModel: nullableText(row, 'ai_model'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
+    revision: numberOf(row, 'revision'),
   };
+}
+
+function providerOf(text: string | null): AgentOwnersSide['aiProvider'] {
+  return text === 'openai' || text === 'phrasebook' ? text : null;
 }

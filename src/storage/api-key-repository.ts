@@ -17,6 +17,8 @@ export interface ApiKey {
   readonly scopes: readonly Scope[];
   readonly createdAtMs: number;
   readonly revokedAtMs: number | null;
+  /** When a key that was replaced ends by itself, null for one that does not. */
+  readonly expiresAtMs: number | null;
 }
 
 export interface NewApiKey {
@@ -28,14 +30,23 @@ export interface NewApiKey {
 export interface ApiKeyRepository {
   /** Stores the hash of `key`; the key itself is nowhere afterwards. */
   create(key: string, owner: NewApiKey, atMs: number): Promise<ApiKey>;
-  /** The key's record, null for one that is unknown or revoked. */
+  /**
+   * Stores a successor with the same owner, label and scopes; the old key ends at
+   * `oldEndsAtMs`, or sooner when it would have. Null when the old one has ended already.
+   */
+  rotate(old: ApiKey, newKey: string, oldEndsAtMs: number, atMs: number): Promise<ApiKey | null>;
+  /** The key's record, null for one that is unknown, revoked or expired. */
   verify(key: string): Promise<ApiKey | null>;
   /** Effective here at once, in other processes within `VERIFIED_FOR_MS`. */
   revoke(workspaceId: WorkspaceId, id: string, atMs: number): Promise<boolean>;
-  /** All that are not revoked, at most 1000. */
+  /** Null for one that has ended, and for one of another workspace. */
+  findActive(workspaceId: WorkspaceId, id: string): Promise<ApiKey | null>;
+  /** All that are neither revoked nor expired, at most `API_KEYS_MAX`. */
   listActive(workspaceId: WorkspaceId): Promise<readonly ApiKey[]>;
 }
 
+/** Keys of a workspace that are valid at once. */
+export const API_KEYS_MAX = 1000;
 const PREFIX_LENGTH = 14;
 const VERIFIED_FOR_MS = 2000;
 const VERIFIED_MAX = 1000;
@@ -67,15 +78,38 @@ const REVOKE: WriteStatement = {
     RETURNING api_keys.id AS id`,
 };
 
-const BY_PREFIX = 'SELECT * FROM api_keys WHERE prefix = ?1 AND revoked_at_ms IS NULL LIMIT 10';
-const ACTIVE = `SELECT * FROM api_keys WHERE workspace_id = ?1 AND revoked_at_ms IS NULL
-  ORDER BY created_at_ms LIMIT 1000`;
+/** The successor is written only when the key that it replaces was still valid. */
+const SUCCEED: WriteStatement = {
+  name: 'api-key-succeed',
+  rank: 3,
+  sql: `INSERT INTO api_keys (id, workspace_id, label, prefix, hash, scopes_json, created_at_ms)
+    SELECT w.value ->> 0, old.workspace_id, old.label, w.value ->> 2, w.value ->> 3,
+      old.scopes_json, w.value ->> 4
+    FROM json_each(?1) AS w JOIN api_keys AS old ON old.id = w.value ->> 1
+    WHERE old.revoked_at_ms IS NULL
+      AND (old.expires_at_ms IS NULL OR old.expires_at_ms > w.value ->> 4)
+    RETURNING id`,
+};
 
-/** @param nowMs any clock that does not go back */
+const EXPIRE: WriteStatement = {
+  name: 'api-key-expire',
+  rank: 4,
+  sql: `UPDATE api_keys SET expires_at_ms = min(w.value ->> 1, coalesce(expires_at_ms, w.value ->> 1))
+    FROM json_each(?1) AS w WHERE api_keys.id = w.value ->> 0 AND revoked_at_ms IS NULL
+    RETURNING api_keys.id AS id`,
+};
+
+const IS_ACTIVE = 'revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?2)';
+const BY_PREFIX = `SELECT * FROM api_keys WHERE prefix = ?1 AND ${IS_ACTIVE} LIMIT 10`;
+const ACTIVE = `SELECT * FROM api_keys WHERE workspace_id = ?1 AND ${IS_ACTIVE}
+  ORDER BY created_at_ms, id LIMIT ${API_KEYS_MAX}`;
+const ONE_ACTIVE = `SELECT * FROM api_keys WHERE id = ?1 AND ${IS_ACTIVE}`;
+
+/** @param nowMs Unix time */
 export function createApiKeyRepository(
   writes: WriteQueue,
   reader: Connection,
-  nowMs: () => number = () => performance.now(),
+  nowMs: () => number = Date.now,
 ): ApiKeyRepository {
   /** Keys verified a moment ago, by hash, so that a busy client costs no read per request. */
   const verified = new Map<string, { readonly key: ApiKey; readonly untilMs: number }>();
@@ -83,7 +117,11 @@ export function createApiKeyRepository(
   const remember = (hash: string, key: ApiKey) => {
     const [oldest] = verified.keys();
     if (verified.size >= VERIFIED_MAX && oldest !== undefined) verified.delete(oldest);
-    verified.set(hash, { key, untilMs: nowMs() + VERIFIED_FOR_MS });
+    verified.set(hash, { key, untilMs: performance.now() + VERIFIED_FOR_MS });
+  };
+  const hasExpired = ({ expiresAtMs }: ApiKey) => expiresAtMs !== null && expiresAtMs <= nowMs();
+  const forget = (id: string) => {
+    for (const [hash, { key }] of verified) if (key.id === id) verified.delete(hash);
   };
 
   return {
@@ -93,15 +131,30 @@ export function createApiKeyRepository(
       const values = [workspaceId, cleanText(label), prefix, hashOf(key), JSON.stringify(scopes)];
       const row = [id, ...values, atMs];
       await writes.write({ statement: CREATE, id, subject: id, row });
-      return { id, workspaceId, label, prefix, scopes, createdAtMs: atMs, revokedAtMs: null };
+      const ends = { revokedAtMs: null, expiresAtMs: null };
+      return { id, workspaceId, label, prefix, scopes, createdAtMs: atMs, ...ends };
+    },
+
+    async rotate(old, newKey, oldEndsAtMs, atMs) {
+      const id = randomId('key');
+      const prefix = newKey.slice(0, PREFIX_LENGTH);
+      const row = [id, old.id, prefix, hashOf(newKey), atMs];
+      const [isTaken = false] = await writes.write(
+        { statement: SUCCEED, id, subject: old.id, row },
+        { statement: EXPIRE, id: old.id, subject: old.id, row: [old.id, oldEndsAtMs] },
+      );
+      forget(old.id);
+      return isTaken ? { ...old, id, prefix, createdAtMs: atMs, expiresAtMs: null } : null;
     },
 
     async verify(key) {
       const hash = hashOf(key);
       const known = verified.get(hash);
-      if (known !== undefined && known.untilMs > nowMs()) return known.key;
+      if (known !== undefined && known.untilMs > performance.now() && !hasExpired(known.key)) {
+        return known.key;
+      }
       verified.delete(hash);
-      const rows = await reader.all(BY_PREFIX, [key.slice(0, PREFIX_LENGTH)]);
+      const rows = await reader.all(BY_PREFIX, [key.slice(0, PREFIX_LENGTH), nowMs()]);
       const row = rows.find((candidate) => isSame(textOf(candidate, 'hash'), hash));
       if (row === undefined) return null;
       const found = toApiKey(row);
@@ -112,12 +165,18 @@ export function createApiKeyRepository(
     async revoke(workspaceId, id, atMs) {
       const row = [id, workspaceId, atMs];
       const [isTaken = false] = await writes.write({ statement: REVOKE, id, subject: id, row });
-      for (const [hash, { key }] of verified) if (key.id === id) verified.delete(hash);
+      forget(id);
       return isTaken;
     },
 
+    async findActive(workspaceId, id) {
+      const row = await reader.first(ONE_ACTIVE, [id, nowMs()]);
+      const key = row === null ? null : toApiKey(row);
+      return key?.workspaceId === workspaceId ? key : null;
+    },
+
     async listActive(workspaceId) {
-      const rows = await reader.all(ACTIVE, [workspaceId]);
+      const rows = await reader.all(ACTIVE, [workspaceId, nowMs()]);
       return rows.map(toApiKey);
     },
   };
@@ -141,5 +200,6 @@ function toApiKey(row: SqlRow): ApiKey {
     scopes: jsonOf(row, 'scopes_json'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     revokedAtMs: nullableNumber(row, 'revoked_at_ms'),
+    expiresAtMs: nullableNumber(row, 'expires_at_ms'),
   };
 }

@@ -1,3 +1,4 @@
+import { AGENT_DOORS, KEY_EXPIRY, WORKSPACE_TYPES } from './access-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
 
@@ -110,6 +111,9 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (call_id, kind)
   ) STRICT, WITHOUT ROWID;
   `,
+  WORKSPACE_TYPES,
+  KEY_EXPIRY,
+  AGENT_DOORS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

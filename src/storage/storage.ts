@@ -82,7 +82,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       workspaces: createWorkspaceRepository(writes, reader),
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
-      apiKeys: createApiKeyRepository(writes, reader),
+      apiKeys: createApiKeyRepository(writes, reader, nowMs),
       writes,
       instanceId,
       closeOrphans: () => keeper.closeOrphans(),

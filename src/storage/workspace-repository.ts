@@ -7,15 +7,29 @@ import type { WriteQueue, WriteStatement } from './write-queue.ts';
 export interface Workspace {
   readonly id: WorkspaceId;
   readonly name: string;
-  readonly type: 'live' | 'demo';
+  readonly type: WorkspaceType;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+}
+
+export type WorkspaceType = 'standard' | 'demo';
+
+/** What is left out stays. */
+export type WorkspaceChange = Partial<Pick<Workspace, 'name' | 'type'>>;
+
+export interface WorkspaceCursor {
+  readonly createdAtMs: number;
+  readonly id: string;
 }
 
 export interface WorkspaceRepository {
   /** False when the id is taken. */
   create(workspace: Pick<Workspace, 'id' | 'name' | 'type'>, atMs: number): Promise<boolean>;
   find(id: WorkspaceId): Promise<Workspace | null>;
+  /** Null when there is none of that id. */
+  update(id: WorkspaceId, change: WorkspaceChange, atMs: number): Promise<Workspace | null>;
+  /** Oldest first, at most `limit`. */
+  list(limit: number, after?: WorkspaceCursor): Promise<readonly Workspace[]>;
 }
 
 const CREATE: WriteStatement = {
@@ -28,20 +42,48 @@ const CREATE: WriteStatement = {
   ),
 };
 
+const UPDATE: WriteStatement = {
+  name: 'workspace-update',
+  rank: 1,
+  sql: `UPDATE workspaces SET
+      name = coalesce(w.value ->> 1, workspaces.name),
+      type = coalesce(w.value ->> 2, workspaces.type),
+      updated_at_ms = w.value ->> 3
+    FROM json_each(?1) AS w WHERE workspaces.id = w.value ->> 0
+    RETURNING workspaces.id AS id`,
+};
+
+const FIND = 'SELECT * FROM workspaces WHERE id = ?1';
+const LIST = `SELECT * FROM workspaces WHERE (created_at_ms, id) > (?1, ?2)
+  ORDER BY created_at_ms, id LIMIT ?3`;
+
 export function createWorkspaceRepository(
   writes: WriteQueue,
   reader: Connection,
 ): WorkspaceRepository {
+  const find = async (id: WorkspaceId) => {
+    const row = await reader.first(FIND, [id]);
+    return row === null ? null : toWorkspace(row);
+  };
+
   return {
+    find,
+
     async create({ id, name, type }, atMs) {
       const row = [id, cleanText(name), type, atMs, atMs];
       const [isTaken = false] = await writes.write({ statement: CREATE, id, subject: id, row });
       return isTaken;
     },
 
-    async find(id) {
-      const row = await reader.first('SELECT * FROM workspaces WHERE id = ?1', [id]);
-      return row === null ? null : toWorkspace(row);
+    async update(id, { name, type }, atMs) {
+      const row = [id, name === undefined ? null : cleanText(name), type ?? null, atMs];
+      const [isTaken = false] = await writes.write({ statement: UPDATE, id, subject: id, row });
+      return isTaken ? find(id) : null;
+    },
+
+    async list(limit, after) {
+      const rows = await reader.all(LIST, [after?.createdAtMs ?? -1, after?.id ?? '', limit]);
+      return rows.map(toWorkspace);
     },
   };
 }
@@ -50,7 +92,7 @@ function toWorkspace(row: SqlRow): Workspace {
   return {
     id: asWorkspaceId(textOf(row, 'id')),
     name: textOf(row, 'name'),
-    type: textOf(row, 'type') as Workspace['type'],
+    type: textOf(row, 'type') === 'demo' ? 'demo' : 'standard',
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
   };

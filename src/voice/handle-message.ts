@@ -9,6 +9,10 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.warm(message.agent);
     case 'open-leg':
       return legs.open(message);
+    case 'open-web-leg':
+      return legs.openWeb(message);
+    case 'resume-web-leg':
+      return legs.resumeWeb(message);
     case 'update-leg':
       return legs.update(message);
     case 'start-conversation':
@@ -23,6 +27,8 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.finish(message);
     case 'close-leg':
       return legs.close(message);
+    case 'stop-worker':
+      return legs.stop();
     default:
       return assertNever(message);
   }

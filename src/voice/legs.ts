@@ -1,28 +1,38 @@
 import type { MediaEngine } from '../media/media-engine.ts';
 import { MediaError } from '../media/media-error.ts';
+import type { WebRtcPort } from '../media/webrtc/webrtc-port.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { LegId } from '../model/ids.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import { warmAgent } from '../speech/warm-agent.ts';
+import { PhoneLeg } from './phone-leg.ts';
 import type {
   CloseLeg,
   FinishConversation,
   FromWorker,
   InjectDigit,
+  LegFailureCode,
   OpenLeg,
+  OpenWebLeg,
+  ResumeWebLeg,
   Say,
   SendDigits,
   StartConversation,
   UpdateLeg,
   WorkerReport,
 } from './protocol.ts';
-import { WorkerLeg } from './worker-leg.ts';
+import { WebLeg } from './web-leg.ts';
+import type { WorkerLeg } from './worker-leg.ts';
 
 export interface LegsOptions {
   readonly media: MediaEngine;
   readonly speech: SpeechEngines;
+  /** Opens the port that this worker's browsers share, once the first of them comes. */
+  readonly openWebRtcPort: () => Promise<WebRtcPort>;
   readonly post: (message: FromWorker) => void;
   readonly onError: (error: unknown) => void;
+  /** Everything is closed: the thread may end. */
+  readonly onStopped: () => void;
 }
 
 /** All legs of one voice worker. A message for a leg that is gone is dropped: both sides may end it. */
@@ -31,6 +41,7 @@ export class Legs {
   readonly #legs = new Map<LegId, WorkerLeg>();
   /** Legs whose ports are being taken; those closed meanwhile are removed from here. */
   readonly #opening = new Set<LegId>();
+  #webRtcPort: Promise<WebRtcPort> | null = null;
 
   constructor(options: LegsOptions) {
     this.#options = options;
@@ -46,25 +57,38 @@ export class Legs {
     this.#opening.add(legId);
     media.openLeg().then(
       (rtp) => {
-        if (!this.#opening.delete(legId)) {
-          rtp.close();
-          return;
-        }
-        this.#legs.set(legId, new WorkerLeg({ legId, rtp, speech, post, onError }));
-        post({ type: 'leg-opened', legId, local: rtp.local });
+        const leg = new PhoneLeg({ legId, rtp, speech, post, onError });
+        if (this.#keep(legId, leg)) post({ type: 'leg-opened', legId, local: rtp.local });
       },
-      (error: unknown) => {
-        this.#opening.delete(legId);
-        const isFull = error instanceof MediaError && error.code === 'MEDIA_PORTS_EXHAUSTED';
-        const code = isFull ? 'MEDIA_PORTS_EXHAUSTED' : 'MEDIA_SOCKET_FAILED';
-        const message = error instanceof Error ? error.message : String(error);
-        post({ type: 'leg-failed', legId, code, message });
-      },
+      (error: unknown) => this.#openFailed(legId, error, 'MEDIA_SOCKET_FAILED'),
     );
   }
 
+  openWeb({ legId, offerSdp }: OpenWebLeg): void {
+    this.#opening.add(legId);
+    this.#answerBrowser(legId, offerSdp).then(
+      (leg) => {
+        const { answerSdp } = leg;
+        if (!this.#keep(legId, leg)) return;
+        this.#options.post({ type: 'web-leg-opened', legId, answerSdp });
+      },
+      (error: unknown) => this.#openFailed(legId, error, 'MEDIA_WEBRTC_UNAVAILABLE'),
+    );
+  }
+
+  resumeWeb({ legId, requestId, offerSdp }: ResumeWebLeg): void {
+    const leg = this.#legs.get(legId);
+    let answerSdp: string | null = null;
+    try {
+      if (leg instanceof WebLeg) answerSdp = leg.resume(offerSdp);
+    } catch (error) {
+      if (!(error instanceof MediaError)) this.#options.onError(error);
+    }
+    this.#options.post({ type: 'web-leg-resumed', legId, requestId, answerSdp });
+  }
+
   update({ legId, parameters }: UpdateLeg): void {
-    this.#legs.get(legId)?.update(parameters);
+    this.#phone(legId)?.update(parameters);
   }
 
   startConversation(message: StartConversation): void {
@@ -72,27 +96,39 @@ export class Legs {
   }
 
   injectDigit({ legId, digit }: InjectDigit): void {
-    this.#legs.get(legId)?.injectDigit(digit);
+    this.#phone(legId)?.injectDigit(digit);
   }
 
   say({ legId, text }: Say): void {
-    this.#legs.get(legId)?.say(text);
+    this.#legs.get(legId)?.conversation.say(text);
   }
 
   sendDigits({ legId, digits }: SendDigits): void {
-    this.#legs.get(legId)?.sendDigits(digits);
+    this.#legs.get(legId)?.conversation.sendDigits(digits);
   }
 
   finish({ legId, reason, withinMs }: FinishConversation): void {
-    this.#legs.get(legId)?.finish(reason, withinMs);
+    this.#legs.get(legId)?.conversation.finish(reason, withinMs);
   }
 
-  close({ legId }: CloseLeg): void {
+  close({ legId, reason }: Pick<CloseLeg, 'legId' | 'reason'>): void {
     this.#opening.delete(legId);
     const leg = this.#legs.get(legId);
     if (leg === undefined) return;
     this.#legs.delete(legId);
-    this.#options.post({ type: 'leg-closed', legId, report: leg.close() });
+    this.#options.post({ type: 'leg-closed', legId, report: leg.close(reason) });
+  }
+
+  /** Closes every leg and every port. */
+  stop(): void {
+    this.#opening.clear();
+    for (const legId of this.#legs.keys()) this.close({ legId, reason: 'stopped-by-operator' });
+    this.#options.media.close();
+    const port = this.#webRtcPort ?? Promise.resolve(null);
+    port
+      .then((open) => open?.close())
+      .catch(() => {})
+      .finally(this.#options.onStopped);
   }
 
   report(): WorkerReport {
@@ -105,5 +141,62 @@ export class Legs {
       ticks,
       lateTicks: lateness.countAbove(5),
     };
+  }
+
+  async #answerBrowser(legId: LegId, offerSdp: string): Promise<WebLeg> {
+    const { media, speech, post, onError } = this.#options;
+    const port = await this.#openPort();
+    return WebLeg.open(offerSdp, {
+      legId,
+      media: { port, ...media.shared },
+      speech,
+      post,
+      onError,
+    });
+  }
+
+  /** A failure is not remembered: the next browser tries again. */
+  #openPort(): Promise<WebRtcPort> {
+    this.#webRtcPort ??= this.#options.openWebRtcPort().catch((error: unknown) => {
+      this.#webRtcPort = null;
+      this.#options.onError(error);
+      throw error;
+    });
+    return this.#webRtcPort;
+  }
+
+  /** False, and the leg is closed, when nobody wants it any more. */
+  #keep(legId: LegId, leg: WorkerLeg): boolean {
+    const isWanted = this.#opening.delete(legId);
+    if (isWanted) this.#legs.set(legId, leg);
+    else leg.close('caller-canceled');
+    return isWanted;
+  }
+
+  #openFailed(legId: LegId, error: unknown, otherwise: LegFailureCode): void {
+    this.#opening.delete(legId);
+    const code = error instanceof MediaError ? failureCodeOf(error, otherwise) : otherwise;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.post({ type: 'leg-failed', legId, code, message });
+  }
+
+  #phone(legId: LegId): PhoneLeg | null {
+    const leg = this.#legs.get(legId);
+    return leg instanceof PhoneLeg ? leg : null;
+  }
+}
+
+function failureCodeOf({ code }: MediaError, otherwise: LegFailureCode): LegFailureCode {
+  switch (code) {
+    case 'MEDIA_PORTS_EXHAUSTED':
+    case 'MEDIA_SOCKET_FAILED':
+    case 'MEDIA_OFFER_TOO_LARGE':
+    case 'MEDIA_OFFER_INVALID':
+    case 'MEDIA_OFFER_UNSUPPORTED':
+    case 'MEDIA_PEERS_EXHAUSTED':
+    case 'MEDIA_WEBRTC_UNAVAILABLE':
+      return code;
+    default:
+      return otherwise;
   }
 }

@@ -8,13 +8,16 @@ import type { TranscriptTurn } from '../model/turn.ts';
 export type ToWorker =
   | WarmAgent
   | OpenLeg
+  | OpenWebLeg
+  | ResumeWebLeg
   | UpdateLeg
   | StartConversation
   | InjectDigit
   | Say
   | SendDigits
   | FinishConversation
-  | CloseLeg;
+  | CloseLeg
+  | StopWorker;
 
 /**
  * Renders the agent's greeting and fixed phrases into the worker's cache, so that the first
@@ -30,6 +33,23 @@ export interface OpenLeg {
   readonly type: 'open-leg';
   readonly callId: CallId;
   readonly legId: LegId;
+}
+
+/** Answers a browser's offer; answered by `web-leg-opened` or `leg-failed`. */
+export interface OpenWebLeg {
+  readonly type: 'open-web-leg';
+  readonly callId: CallId;
+  readonly legId: LegId;
+  readonly offerSdp: string;
+}
+
+/** The same browser offers again after its network changed; answered by `web-leg-resumed`. */
+export interface ResumeWebLeg {
+  readonly type: 'resume-web-leg';
+  readonly legId: LegId;
+  /** Tells answers apart. */
+  readonly requestId: number;
+  readonly offerSdp: string;
 }
 
 /** Sets or changes what offer and answer agreed on: first use starts media, later ones are re-INVITEs. */
@@ -81,12 +101,25 @@ export interface FinishConversation {
 export interface CloseLeg {
   readonly type: 'close-leg';
   readonly legId: LegId;
+  /** For a browser to show. */
+  readonly reason: EndReason;
+}
+
+/**
+ * Close everything and end by yourself. A worker is not to be terminated: the WebRTC library
+ * takes the whole process down when its thread is cut off.
+ */
+export interface StopWorker {
+  readonly type: 'stop-worker';
 }
 
 /** Voice worker → main thread. */
 export type FromWorker =
   | WorkerReady
   | LegOpened
+  | WebLegOpened
+  | WebLegConnected
+  | WebLegResumed
   | LegFailed
   | TurnFinished
   | ConversationChanged
@@ -108,12 +141,41 @@ export interface LegOpened {
   readonly local: LocalMediaAddress;
 }
 
+export interface WebLegOpened {
+  readonly type: 'web-leg-opened';
+  readonly legId: LegId;
+  readonly answerSdp: string;
+}
+
+/** Packets pass both ways; also after each resumption. */
+export interface WebLegConnected {
+  readonly type: 'web-leg-connected';
+  readonly legId: LegId;
+}
+
+export interface WebLegResumed {
+  readonly type: 'web-leg-resumed';
+  readonly legId: LegId;
+  readonly requestId: number;
+  /** null: the offer could not be used; the leg goes on as it was. */
+  readonly answerSdp: string | null;
+}
+
 export interface LegFailed {
   readonly type: 'leg-failed';
   readonly legId: LegId;
-  readonly code: 'MEDIA_PORTS_EXHAUSTED' | 'MEDIA_SOCKET_FAILED';
+  readonly code: LegFailureCode;
   readonly message: string;
 }
+
+export type LegFailureCode =
+  | 'MEDIA_PORTS_EXHAUSTED'
+  | 'MEDIA_SOCKET_FAILED'
+  | 'MEDIA_OFFER_TOO_LARGE'
+  | 'MEDIA_OFFER_INVALID'
+  | 'MEDIA_OFFER_UNSUPPORTED'
+  | 'MEDIA_PEERS_EXHAUSTED'
+  | 'MEDIA_WEBRTC_UNAVAILABLE';
 
 /** One finished transcript entry, in order. */
 export interface TurnFinished {

@@ -1,10 +1,9 @@
 import { GatewayError } from '../lib/gateway-error.ts';
+import type { LegFailureCode } from './protocol.ts';
 
 export type VoiceErrorCode =
-  /** Every port of the configured range is taken. */
-  | 'MEDIA_PORTS_EXHAUSTED'
-  /** A socket could not be opened for another reason. */
-  | 'MEDIA_SOCKET_FAILED'
+  /** The worker could not open the leg: no free port, an offer that cannot be used, … */
+  | LegFailureCode
   /** No worker is up at this moment; one is being started. */
   | 'NO_VOICE_WORKER'
   /** The worker died, or did not answer in time. */

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MediaEngine } from '../media/media-engine.ts';
 import { sliceOfPortRange } from '../media/port-pool.ts';
+import { freeUdpPort } from '../media/webrtc/free-udp-port.ts';
+import { WebRtcPort } from '../media/webrtc/webrtc-port.ts';
 import { SpeechEngines } from '../speech/speech-engines.ts';
 import { handleMessage } from './handle-message.ts';
 import { Legs } from './legs.ts';
@@ -35,10 +37,27 @@ async function main(): Promise<void> {
     }),
     SpeechEngines.load(),
   ]);
-  const legs = new Legs({ media, speech, post, onError });
+  const legs = new Legs({
+    media,
+    speech,
+    openWebRtcPort: () => openWebRtcPort(settings),
+    post,
+    onError,
+    // Speech threads and recognizers would keep this thread alive. Ends the thread alone, and
+    // runs the exit hooks that `terminate` skips.
+    onStopped: () => process.exit(0),
+  });
   port.on('message', (message: ToWorker) => handleMessage(message, legs));
   setInterval(() => post(legs.report()), REPORT_EVERY_MS).unref();
   post({ type: 'worker-ready', codecs: media.codecs });
+}
+
+/** Loaded by the first browser: a worker that knows only phones is spared the library. */
+async function openWebRtcPort(settings: VoiceWorkerData): Promise<WebRtcPort> {
+  const { mediaHost: bindAddress, externalAddress, webRtcPort } = settings;
+  const port = webRtcPort === 0 ? await freeUdpPort(bindAddress) : webRtcPort + settings.index;
+  const announced = externalAddress === null ? {} : { announcedAddresses: [externalAddress] };
+  return WebRtcPort.open({ bindAddress, port, ...announced });
 }
 
 /** An error as plain facts: it has to survive the way to the main thread. */

@@ -12,6 +12,8 @@ export interface VoiceWorkerData {
   readonly externalAddress: string | null;
   /** The daemon's whole port range, both ends included; each worker takes its own slice. */
   readonly ports: { readonly first: number; readonly last: number };
+  /** UDP port of the first worker's browsers, that of each other worker the next; 0: any. */
+  readonly webRtcPort: number;
   /** Which worker this is, of how many. */
   readonly index: number;
   readonly workers: number;
@@ -27,6 +29,8 @@ export interface WorkerThreadOptions {
 }
 
 const READY_TIMEOUT_MS = 15_000;
+/** A thread that does not end within this is stuck, and nothing is lost with it any more. */
+const STOP_TIMEOUT_MS = 3_000;
 /** Heap of one worker; a leak ends that worker, not the daemon. */
 const HEAP_MAX_MIB = 1_024;
 
@@ -58,6 +62,18 @@ export class WorkerThread {
     this.#worker.postMessage(message);
   }
 
+  /** Asks the thread to close everything and end; cuts it off when it does not. */
+  async stop(): Promise<void> {
+    const exited = new Promise<void>((resolve) => {
+      this.#worker.once('exit', () => resolve());
+    });
+    const timer = setTimeout(() => void this.#worker.terminate(), STOP_TIMEOUT_MS);
+    this.post({ type: 'stop-worker' });
+    await exited;
+    clearTimeout(timer);
+  }
+
+  /** Cuts the thread off. One that has met a browser takes the whole process with it. */
   async terminate(): Promise<void> {
     await this.#worker.terminate();
   }

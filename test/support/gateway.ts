@@ -95,6 +95,7 @@ export class Gateway {
           TRUNKLINE_DATA_DIR: dataDir,
           TRUNKLINE_HTTP_PORT: '0',
           TRUNKLINE_SIP_PORT: '0',
+          TRUNKLINE_MEDIA_WEBRTC_PORT: '0',
           // Tests ask often.
           TRUNKLINE_HTTP_REQUESTS_PER_MINUTE: '100000',
           ...options.env,

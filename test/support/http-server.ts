@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { createAuth } from '../../src/http/auth.ts';
-import { agentRoutes } from '../../src/http/routes/agents.ts';
+import { ownerRoutes } from '../../src/http/owner-routes.ts';
 import { callRoutes } from '../../src/http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from '../../src/http/routes/operations.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
@@ -13,12 +13,18 @@ import { temporaryStorage } from './storage.ts';
 
 export interface TestServerOptions extends Partial<HttpServerOptions> {
   readonly requestsPerMinute?: number;
+  /** Unix time, for the server and its database. */
+  readonly nowMs?: () => number;
 }
 
 /** The real server over a real database, without a socket: use `app.inject`. */
 export async function testServer(options: TestServerOptions = {}) {
-  const temporary = await temporaryStorage();
+  const temporary = await temporaryStorage(
+    options.nowMs === undefined ? {} : { nowMs: options.nowMs },
+  );
   const { storage, adminKey } = temporary;
+  const nowMs = options.nowMs ?? (() => 1_800_000_000_000);
+  const publicUrl = () => 'https://voice.example.org';
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -27,6 +33,7 @@ export async function testServer(options: TestServerOptions = {}) {
   const auth = createAuth({
     apiKeys: storage.apiKeys,
     requestsPerMinute: options.requestsPerMinute ?? 10_000,
+    operator: DEMO_WORKSPACE_ID,
   });
   const hangUp = async (_: string, id: string) => void hungUp.push(id);
   const app: FastifyInstance = await createHttpServer({
@@ -37,7 +44,7 @@ export async function testServer(options: TestServerOptions = {}) {
     }),
     metrics,
     version: '0.0.0-test',
-    publicUrl: () => 'https://voice.example.org',
+    publicUrl,
     bodyMaxBytes: 65_536,
     requestTimeoutSeconds: 15,
     connectionsMax: 100,
@@ -45,12 +52,13 @@ export async function testServer(options: TestServerOptions = {}) {
     routes: [
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
-      (scope) =>
-        agentRoutes(scope, {
-          auth,
-          agents: storage.agents,
-          nowMs: () => 1_800_000_000_000,
-        }),
+      ownerRoutes({
+        auth,
+        storage: () => storage,
+        nowMs,
+        publicUrl,
+        aiProviders: ['phrasebook'],
+      }),
     ],
     ...options,
   });
@@ -64,7 +72,7 @@ export async function testServer(options: TestServerOptions = {}) {
     setHealth: (report: HealthReport) => void (health = report),
     /** Headers of a new key of the demo workspace, or of another one. */
     async keyWith(scopes: readonly Scope[], workspace = DEMO_WORKSPACE_ID) {
-      await storage.workspaces.create({ id: workspace, name: workspace, type: 'live' }, 1);
+      await storage.workspaces.create({ id: workspace, name: workspace, type: 'standard' }, 1);
       const key = newApiKey('live');
       await storage.apiKeys.create(key, { workspaceId: workspace, label: 'test', scopes }, 1);
       return { authorization: `Bearer ${key}` };

@@ -1,70 +1,71 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import type { ToolDefinition } from '../../model/agent.ts';
+import type { AgentTemplate } from '../../dialogue/templates/agent-template.ts';
+import { AGENT_TEMPLATES } from '../../dialogue/templates/agent-templates.ts';
+import { randomId } from '../../lib/random-id.ts';
 import { asAgentId } from '../../model/ids.ts';
-import type { AgentChange, AgentRepository, StoredAgent } from '../../storage/agent-repository.ts';
+import type { AgentRepository, StoredAgent } from '../../storage/agent-repository.ts';
+import {
+  Agent,
+  type AgentLimits,
+  AgentPatch,
+  NewAgentBody,
+  toAgentView,
+  toChange,
+  toNewAgent,
+} from '../agent-shape.ts';
 import type { Auth } from '../auth.ts';
+import { entityTag, revisionToFind } from '../entity-tag.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
-import {
-  KEYED,
-  nullable,
-  PAGE_QUERY,
-  PAGE_SIZE,
-  Time,
-  toTime,
-  V1_ERRORS,
-  V1Error,
-} from '../shapes.ts';
+import { KEYED, nullable, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
 
-export interface AgentRoutesOptions {
+export interface AgentRoutesOptions extends AgentLimits {
   readonly auth: Auth;
-  readonly agents: Pick<AgentRepository, 'find' | 'list' | 'update'>;
+  readonly agents: Omit<AgentRepository, 'findForCall'>;
   readonly nowMs: () => number;
+  /** Base of our own addresses, without a slash at its end. */
+  readonly publicUrl: () => string;
 }
 
-const text = (maxLength: number) => Type.String({ maxLength });
-const Tool = Type.Object(
-  {
-    name: Type.String({ pattern: '^[\\w-]{1,64}$' }),
-    description: text(1024),
-    parameters: Type.Unsafe<ToolDefinition['parameters']>({
-      type: 'object',
-      additionalProperties: true,
-    }),
-  },
-  { additionalProperties: false },
-);
-
-/** What an owner may change. */
-const FIELDS = {
-  display_name: Type.String({ minLength: 1, maxLength: 100 }),
-  enabled: Type.Boolean(),
-  language: Type.String({ pattern: '^(auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)$' }),
-  system_prompt: text(32_768),
-  greeting_text: Type.String({ maxLength: 2000, description: 'Empty: the agent waits.' }),
-  voice: text(100),
-  tool_definitions: Type.Array(Tool, { maxItems: 64 }),
-  idle_after_ms: Type.Integer({ minimum: 1000, maximum: 120_000 }),
-  idle_prompts: Type.Array(text(500), { maxItems: 10 }),
-  time_limit_seconds: Type.Integer({ minimum: 10, maximum: 86_400 }),
-  concurrent_calls_max: Type.Integer({ minimum: 1, maximum: 10_000 }),
-};
-
-const Agent = Type.Object(
-  { agent_id: Type.String(), ...FIELDS, created_at: Time, updated_at: Time },
-  { title: 'Agent' },
-);
 const AgentPage = Type.Object(
   { agents: Type.Array(Agent), next_page_token: nullable(Type.String()) },
   { title: 'AgentPage' },
 );
-const AgentPatch = Type.Partial(Type.Object(FIELDS), { additionalProperties: false });
 const OneAgent = Type.Object({ agent_id: Type.String({ minLength: 1, maxLength: 100 }) });
+const IfMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ maxLength: 200, description: 'ETag of the agent as you read it.' }),
+  ),
+});
+const Shareable = Type.Object({ shareable: Type.Boolean() }, { additionalProperties: false });
+const Template = Type.Object(
+  {
+    template_id: Type.String(),
+    display_name: Type.String(),
+    description: Type.String(),
+    language: Type.String(),
+    greeting_text: Type.String(),
+    system_prompt: Type.String(),
+  },
+  { title: 'AgentTemplate' },
+);
+const TemplateList = Type.Object(
+  { templates: Type.Array(Template) },
+  { title: 'AgentTemplateList' },
+);
+const common = { tags: ['Agents'], security: KEYED };
+const CHANGE_ERRORS = { 404: V1Error, 412: V1Error, ...V1_ERRORS };
 
 export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app, options) => {
-  const { auth, agents, nowMs } = options;
-  const common = { tags: ['Agents'], security: KEYED };
+  await app.register(agentListRoutes, options);
+  await app.register(newAgentRoutes, options);
+  await app.register(oneAgentRoutes, options);
+  await app.register(shareableRoutes, options);
+};
+
+const agentListRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app, options) => {
+  const { auth, agents, publicUrl } = options;
 
   app.get(
     '/v1/agents',
@@ -82,16 +83,60 @@ export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async 
       const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
       const from = token === undefined ? undefined : parsePageToken(token);
       const after = from === undefined ? undefined : { createdAtMs: from.atMs, id: from.id };
-      const found = await agents.list(auth.keyOf(request).workspaceId, limit + 1, after);
-      const page = found.slice(0, limit);
+      const listed = await agents.list(auth.keyOf(request).workspaceId, limit + 1, after);
+      const page = listed.slice(0, limit);
       const last = page.at(-1);
-      const hasMore = found.length > limit && last !== undefined;
+      const hasMore = listed.length > limit && last !== undefined;
       return {
-        agents: page.map(toView),
+        agents: page.map((agent) => toAgentView(agent, publicUrl())),
         next_page_token: hasMore ? toPageToken({ atMs: last.createdAtMs, id: last.id }) : null,
       };
     },
   );
+
+  app.get(
+    '/v1/agent-templates',
+    {
+      onRequest: auth.needs('agents:read'),
+      schema: {
+        ...common,
+        operationId: 'list_agent_templates',
+        summary: 'What an agent can be made from',
+        response: { 200: TemplateList, ...V1_ERRORS },
+      },
+    },
+    async () => ({ templates: AGENT_TEMPLATES.map(toTemplateView) }),
+  );
+};
+
+const newAgentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app, options) => {
+  const { auth, agents, nowMs, publicUrl } = options;
+
+  app.post(
+    '/v1/agents',
+    {
+      onRequest: auth.needs('agents:write'),
+      schema: {
+        ...common,
+        operationId: 'create_agent',
+        summary: 'Make an agent, from a template or from nothing',
+        body: NewAgentBody,
+        response: { 201: Agent, ...V1_ERRORS },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId } = auth.keyOf(request);
+      const id = asAgentId(randomId('agt'));
+      await agents.create(toNewAgent(id, workspaceId, request.body, options), nowMs());
+      const agent = found(await agents.find(workspaceId, id));
+      const headers = { etag: entityTag(agent.revision), location: `/v1/agents/${id}` };
+      return reply.code(201).headers(headers).send(toAgentView(agent, publicUrl()));
+    },
+  );
+};
+
+const oneAgentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app, options) => {
+  const { auth, agents, nowMs, publicUrl } = options;
 
   app.get(
     '/v1/agents/:agent_id',
@@ -100,14 +145,16 @@ export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async 
       schema: {
         ...common,
         operationId: 'get_agent',
-        summary: 'One agent',
+        summary: 'One agent; its ETag guards a later change',
         params: OneAgent,
         response: { 200: Agent, 404: V1Error, ...V1_ERRORS },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const id = asAgentId(request.params.agent_id);
-      return toView(found(await agents.find(auth.keyOf(request).workspaceId, id)));
+      const agent = found(await agents.find(auth.keyOf(request).workspaceId, id));
+      void reply.header('etag', entityTag(agent.revision));
+      return toAgentView(agent, publicUrl());
     },
   );
 
@@ -120,17 +167,74 @@ export const agentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async 
         operationId: 'update_agent',
         summary: 'Change what is given; live calls keep the agent they began with',
         params: OneAgent,
+        headers: IfMatch,
         body: AgentPatch,
-        response: { 200: Agent, 404: V1Error, ...V1_ERRORS },
+        response: { 200: Agent, ...CHANGE_ERRORS },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { workspaceId } = auth.keyOf(request);
       const id = asAgentId(request.params.agent_id);
       const current = found(await agents.find(workspaceId, id));
-      if (Object.keys(request.body).length === 0) return toView(current);
-      const change = toChange(request.body, current);
-      return toView(found(await agents.update(workspaceId, id, change, nowMs())));
+      const revision = revisionToFind(request.headers['if-match'], current.revision);
+      const change = toChange(request.body, current, options);
+      const isEmpty = Object.keys(request.body).length === 0;
+      const agent = isEmpty
+        ? current
+        : changed(await agents.update(workspaceId, id, change, nowMs(), revision), revision);
+      void reply.header('etag', entityTag(agent.revision));
+      return toAgentView(agent, publicUrl());
+    },
+  );
+};
+
+const shareableRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app, options) => {
+  const { auth, agents, nowMs, publicUrl } = options;
+
+  app.patch(
+    '/v1/agents/:agent_id/shareable',
+    {
+      onRequest: auth.needs('agents:write'),
+      schema: {
+        ...common,
+        operationId: 'set_agent_shareable',
+        summary: 'Let anyone call it from a browser, or no longer; calls in progress go on',
+        params: OneAgent,
+        body: Shareable,
+        response: { 200: Agent, 404: V1Error, ...V1_ERRORS },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId } = auth.keyOf(request);
+      const id = asAgentId(request.params.agent_id);
+      const isShareable = request.body.shareable;
+      const agent = found(await agents.update(workspaceId, id, { isShareable }, nowMs()));
+      void reply.header('etag', entityTag(agent.revision));
+      return toAgentView(agent, publicUrl());
+    },
+  );
+
+  app.delete(
+    '/v1/agents/:agent_id',
+    {
+      onRequest: auth.needs('agents:write'),
+      schema: {
+        ...common,
+        operationId: 'delete_agent',
+        summary: 'Delete it with its keys; calls in progress go on, and its calls stay listed',
+        params: OneAgent,
+        headers: IfMatch,
+        response: { 204: Type.Null(), ...CHANGE_ERRORS },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId } = auth.keyOf(request);
+      const id = asAgentId(request.params.agent_id);
+      const current = found(await agents.find(workspaceId, id));
+      const revision = revisionToFind(request.headers['if-match'], current.revision);
+      const isRemoved = await agents.remove(workspaceId, id, revision);
+      changed(isRemoved ? current : null, revision);
+      return reply.code(204).send(null);
     },
   );
 };
@@ -140,40 +244,19 @@ function found(agent: StoredAgent | null): StoredAgent {
   return agent;
 }
 
-function toChange(body: Static<typeof AgentPatch>, { idle }: StoredAgent): AgentChange {
-  const { idle_after_ms: afterMs, idle_prompts: prompts } = body;
-  const isIdleGiven = afterMs !== undefined || prompts !== undefined;
-  return {
-    displayName: body.display_name,
-    isEnabled: body.enabled,
-    language: body.language,
-    systemPrompt: body.system_prompt,
-    greetingText: body.greeting_text,
-    voice: body.voice,
-    tools: body.tool_definitions,
-    idle: isIdleGiven
-      ? { afterMs: afterMs ?? idle.afterMs, prompts: prompts ?? idle.prompts }
-      : undefined,
-    timeLimitSeconds: body.time_limit_seconds,
-    concurrentCallsMax: body.concurrent_calls_max,
-  };
+/** Between our reading and our writing somebody else changed or deleted it. */
+function changed(agent: StoredAgent | null, revision: number | undefined): StoredAgent {
+  if (agent === null && revision !== undefined) throw new HttpError('PRECONDITION_FAILED');
+  return found(agent);
 }
 
-function toView(agent: StoredAgent): Static<typeof Agent> {
+function toTemplateView(template: AgentTemplate): Static<typeof Template> {
   return {
-    agent_id: agent.id,
-    display_name: agent.displayName,
-    enabled: agent.isEnabled,
-    language: agent.language,
-    system_prompt: agent.systemPrompt,
-    greeting_text: agent.greetingText,
-    voice: agent.voice,
-    tool_definitions: agent.tools.map((tool) => ({ ...tool })),
-    idle_after_ms: agent.idle.afterMs,
-    idle_prompts: [...agent.idle.prompts],
-    time_limit_seconds: agent.timeLimitSeconds,
-    concurrent_calls_max: agent.concurrentCallsMax,
-    created_at: toTime(agent.createdAtMs),
-    updated_at: toTime(agent.updatedAtMs),
+    template_id: template.id,
+    display_name: template.displayName,
+    description: template.description,
+    language: template.language,
+    greeting_text: template.greetingText,
+    system_prompt: template.systemPrompt,
   };
 }

@@ -48,6 +48,7 @@ describe('an agent turn', () => {
       isFixed,
       onRound: () => undefined,
       onSpeaking: () => undefined,
+      onClause: () => undefined,
     });
     const brain = new ScriptedBrain(script);
     const result = turn.run(() =>

@@ -149,6 +149,12 @@ describe('storage of agents', () => {
     assert.deepEqual(agent, {
       ...DEMO_AGENT,
       workspaceId: DEMO_WORKSPACE_ID,
+      type: 'standard',
+      isShareable: false,
+      templateId: null,
+      aiProvider: null,
+      aiModel: null,
+      revision: 1,
       createdAtMs: 1_700_000_000_000,
       updatedAtMs: 1_700_000_000_000,
     });

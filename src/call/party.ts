@@ -1,0 +1,46 @@
+import type { Logger } from '../observability/logger.ts';
+import type { CallRecord } from '../model/call.ts';
+import type { EndReason } from '../model/end-reason.ts';
+import type { LegId } from '../model/ids.ts';
+import type { VoiceLeg, VoiceLegEvents } from '../voice/voice-leg.ts';
+import type { RefusalReason } from './refusal-status.ts';
+
+/** Facts of an end beside its reason. */
+export interface PartyEnd {
+  readonly sipStatus: number | null;
+  /** No personal data. */
+  readonly detail: string | null;
+}
+
+/** What a party may do to its call. */
+export interface CallDesk {
+  readonly record: CallRecord;
+  readonly legId: LegId;
+  readonly log: Logger;
+  /** Nothing new may begin. */
+  readonly isEnding: boolean;
+  readonly isConversing: boolean;
+  /** For the party's voice leg; the party may listen to `onConnected` itself. */
+  readonly voiceEvents: VoiceLegEvents;
+  /** The call owns this leg from now on. False: it has ended meanwhile, and the leg is closed. */
+  holdVoice(voice: VoiceLeg): Promise<boolean>;
+  /** The remote side and we have met: the call counts from now on. */
+  answered(): void;
+  /** The remote side hears us: the agent may begin. Once; later ones change nothing. */
+  converse(): void;
+  /** Ends the call, unless something else has ended it before. */
+  end(reason: EndReason, end: PartyEnd | null): void;
+}
+
+/**
+ * Whoever is at the other end of a call, by the door that it came through. The call owns the
+ * one end; a party only reports and releases.
+ */
+export interface Party {
+  /** Takes the call to a conversation, now or by a later event. Rejects when it cannot be had. */
+  join(desk: CallDesk): Promise<void>;
+  /** `join` rejected, or the call may not begin. Gives the SIP status that was sent, if any. */
+  refuse(reason: RefusalReason): number | null;
+  /** The call is over: tells the remote side where it does not know. Never rejects. */
+  leave(reason: EndReason): Promise<void>;
+}

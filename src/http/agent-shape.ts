@@ -1,0 +1,176 @@
+import { type Static, Type } from 'typebox';
+import { type AgentTemplate, POLITE_IDLE } from '../dialogue/templates/agent-template.ts';
+import { findAgentTemplate } from '../dialogue/templates/agent-templates.ts';
+import type { AgentId, WorkspaceId } from '../model/ids.ts';
+import type { LlmSettings } from '../model/provider.ts';
+import type { AgentChange, NewAgent, StoredAgent } from '../storage/agent-repository.ts';
+import { HttpError } from './errors.ts';
+import { parsePhrasebook, PhrasebookShape, toPhrasebookView } from './phrasebook-shape.ts';
+import { nullable, oneOf, Time, toTime } from './shapes.ts';
+import { GivenToolDefinitions, parseToolDefinitions, ToolDefinitions } from './tool-definitions.ts';
+
+const text = (maxLength: number) => Type.String({ maxLength });
+
+/** What an owner may set, as it is answered. */
+const FIELDS = {
+  display_name: Type.String({ minLength: 1, maxLength: 100 }),
+  type: oneOf(['standard', 'click_to_call']),
+  enabled: Type.Boolean(),
+  language: Type.String({ pattern: '^(auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)$' }),
+  ai_provider: nullable(
+    oneOf(['phrasebook', 'openai'], { description: 'Null: as the gateway is set up.' }),
+  ),
+  ai_model: nullable(Type.String({ minLength: 1, maxLength: 200 })),
+  system_prompt: text(32_768),
+  greeting_text: Type.String({ maxLength: 2000, description: 'Empty: the agent waits.' }),
+  voice: text(100),
+  phrasebook: nullable(PhrasebookShape),
+  tool_definitions: ToolDefinitions,
+  idle_after_ms: Type.Integer({ minimum: 1000, maximum: 120_000 }),
+  idle_prompts: Type.Array(text(500), { maxItems: 10 }),
+  time_limit_seconds: Type.Integer({ minimum: 10, maximum: 86_400 }),
+  concurrent_calls_max: Type.Integer({ minimum: 1, maximum: 10_000 }),
+};
+
+const GIVEN = { ...FIELDS, tool_definitions: GivenToolDefinitions };
+const strict = { additionalProperties: false };
+
+export const Agent = Type.Object(
+  {
+    agent_id: Type.String(),
+    ...FIELDS,
+    template_id: nullable(Type.String()),
+    shareable: Type.Boolean(),
+    shareable_url: nullable(
+      Type.String({ description: 'Where anyone may call it; null while it is not shareable.' }),
+    ),
+    created_at: Time,
+    updated_at: Time,
+  },
+  { title: 'Agent' },
+);
+export const AgentPatch = Type.Partial(Type.Object(GIVEN), strict);
+export const NewAgentBody = Type.Object(
+  {
+    ...AgentPatch.properties,
+    display_name: FIELDS.display_name,
+    template_id: Type.Optional(text(100)),
+  },
+  strict,
+);
+
+/** Which of its fields a change may name. */
+export interface AgentLimits {
+  /** Language models that the settings allow. */
+  readonly aiProviders: readonly LlmSettings['provider'][];
+}
+
+/** Throws `INVALID_ARGUMENT` for what no schema can tell. */
+export function toChange(
+  body: Static<typeof AgentPatch>,
+  { idle }: Pick<StoredAgent, 'idle'>,
+  { aiProviders }: AgentLimits,
+): AgentChange {
+  const { idle_after_ms: afterMs, idle_prompts: prompts, ai_provider: aiProvider } = body;
+  const { phrasebook, tool_definitions: tools } = body;
+  const isIdleGiven = afterMs !== undefined || prompts !== undefined;
+  if (aiProvider !== undefined && aiProvider !== null && !aiProviders.includes(aiProvider)) {
+    throw new HttpError('INVALID_ARGUMENT', `ai_provider ${aiProvider} is not set up here.`);
+  }
+  return {
+    displayName: body.display_name,
+    type: body.type,
+    isEnabled: body.enabled,
+    language: body.language,
+    aiProvider,
+    aiModel: body.ai_model,
+    systemPrompt: body.system_prompt,
+    greetingText: body.greeting_text,
+    voice: body.voice,
+    phrasebook:
+      phrasebook === undefined || phrasebook === null ? phrasebook : parsePhrasebook(phrasebook),
+    tools: tools === undefined ? undefined : parseToolDefinitions(tools),
+    idle: isIdleGiven
+      ? { afterMs: afterMs ?? idle.afterMs, prompts: prompts ?? idle.prompts }
+      : undefined,
+    timeLimitSeconds: body.time_limit_seconds,
+    concurrentCallsMax: body.concurrent_calls_max,
+  };
+}
+
+const BLANK: Pick<AgentTemplate, 'language' | 'greetingText' | 'systemPrompt' | 'idle'> & {
+  readonly phrasebook: null;
+} = {
+  language: 'en',
+  greetingText: '',
+  systemPrompt: '',
+  phrasebook: null,
+  idle: POLITE_IDLE,
+};
+const TIME_LIMIT_SECONDS = 900;
+const CONCURRENT_CALLS_MAX = 100;
+
+/** What is given wins over the template, an empty greeting too; the template over nothing. */
+export function toNewAgent(
+  id: AgentId,
+  workspaceId: WorkspaceId,
+  body: Static<typeof NewAgentBody>,
+  limits: AgentLimits,
+): NewAgent {
+  const { template_id: templateId = null, ...fields } = body;
+  const template = templateId === null ? BLANK : findAgentTemplate(templateId);
+  if (template === null) {
+    throw new HttpError(
+      'INVALID_ARGUMENT',
+      'template_id names no template: see /v1/agent-templates.',
+    );
+  }
+  const { language, greetingText, systemPrompt, phrasebook, idle } = template;
+  const given = Object.fromEntries(
+    Object.entries(toChange(fields, { idle }, limits)).filter(([, value]) => value !== undefined),
+  );
+  return {
+    id,
+    workspaceId,
+    displayName: body.display_name,
+    isEnabled: true,
+    language,
+    systemPrompt,
+    greetingText,
+    voice: '',
+    phrasebook,
+    tools: [],
+    idle,
+    timeLimitSeconds: TIME_LIMIT_SECONDS,
+    concurrentCallsMax: CONCURRENT_CALLS_MAX,
+    ...given,
+    templateId,
+  };
+}
+
+/** @param publicUrl base of our own addresses, without a slash at its end */
+export function toAgentView(agent: StoredAgent, publicUrl: string): Static<typeof Agent> {
+  return {
+    agent_id: agent.id,
+    display_name: agent.displayName,
+    type: agent.type,
+    enabled: agent.isEnabled,
+    language: agent.language,
+    ai_provider: agent.aiProvider,
+    ai_model: agent.aiModel,
+    system_prompt: agent.systemPrompt,
+    greeting_text: agent.greetingText,
+    voice: agent.voice,
+    phrasebook: agent.phrasebook === null ? null : toPhrasebookView(agent.phrasebook),
+    tool_definitions: agent.tools.map((tool) => ({ ...tool })),
+    idle_after_ms: agent.idle.afterMs,
+    idle_prompts: [...agent.idle.prompts],
+    time_limit_seconds: agent.timeLimitSeconds,
+    concurrent_calls_max: agent.concurrentCallsMax,
+    template_id: agent.templateId,
+    shareable: agent.isShareable,
+    shareable_url: agent.isShareable ? `${publicUrl}/try/${agent.id}` : null,
+    created_at: toTime(agent.createdAtMs),
+    updated_at: toTime(agent.updatedAtMs),
+  };
+}

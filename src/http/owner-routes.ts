@@ -1,0 +1,27 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Storage } from '../storage/storage.ts';
+import type { AgentLimits } from './agent-shape.ts';
+import type { Auth } from './auth.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
+import { workspaceRoutes } from './routes/workspaces.ts';
+
+export interface OwnerRoutesOptions extends AgentLimits {
+  readonly auth: Auth;
+  /** Asked for when the server starts, which is after storage was opened. */
+  readonly storage: () => Storage;
+  /** Unix time. */
+  readonly nowMs: () => number;
+  /** Base of our own addresses, without a slash at its end. */
+  readonly publicUrl: () => string;
+}
+
+/** What an owner does to what is his: workspace, keys, agents and the ways to reach them. */
+export function ownerRoutes(options: OwnerRoutesOptions): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    const { workspaces, apiKeys, agents } = options.storage();
+    await app.register(workspaceRoutes, { ...options, workspaces, apiKeys });
+    await app.register(apiKeyRoutes, { ...options, apiKeys });
+    await app.register(agentRoutes, { ...options, agents });
+  };
+}

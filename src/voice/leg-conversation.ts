@@ -1,0 +1,108 @@
+import { randomId } from '../lib/random-id.ts';
+import type { AudioSink, AudioSource } from '../model/audio.ts';
+import type { EndReason } from '../model/end-reason.ts';
+import { asTurnId, type LegId } from '../model/ids.ts';
+import { systemClock } from '../speech/clock.ts';
+import { Conversation } from '../speech/conversation.ts';
+import type { ConversationOptions } from '../speech/conversation-options.ts';
+import type { SpeechEngines } from '../speech/speech-engines.ts';
+import type { FromWorker, StartConversation } from './protocol.ts';
+
+/** What every leg of a worker needs, whatever carries its media. */
+export interface LegParts {
+  readonly legId: LegId;
+  readonly speech: SpeechEngines;
+  readonly post: (message: FromWorker) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface LegConversationOptions extends LegParts {
+  readonly source: AudioSource;
+  readonly sink: AudioSink;
+  /** For whoever looks on from the far side; the main thread is told anyway. */
+  readonly audience?: Partial<Pick<ConversationOptions, 'onTurn' | 'onActivity' | 'onCaption'>>;
+}
+
+/** The conversation of one leg and its single end. Whatever fails here ends this call only. */
+export class LegConversation {
+  readonly #options: LegConversationOptions;
+  #conversation: Conversation | null = null;
+  #isOver = false;
+
+  constructor(options: LegConversationOptions) {
+    this.#options = options;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  start(message: StartConversation): void {
+    if (this.#isOver || this.#conversation !== null) return;
+    try {
+      this.#conversation = this.#create(message);
+      this.#conversation.start();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  say(text: string): void {
+    this.#conversation?.say(text);
+  }
+
+  sendDigits(digits: string): void {
+    this.#options.sink.sendDigits(digits).catch(this.#options.onError);
+  }
+
+  finish(reason: EndReason, withinMs: number): void {
+    if (this.#conversation === null) this.end(reason, null);
+    else this.#conversation.finish(reason, withinMs);
+  }
+
+  /** Asks the main thread to end the call. At most once. */
+  end(reason: EndReason, detail: string | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { legId, post } = this.#options;
+    post({ type: 'conversation-ended', legId, reason, detail });
+  }
+
+  /** Ends the call for a bug. */
+  fail(error: unknown): void {
+    this.#options.onError(error);
+    this.end('internal-error', error instanceof Error ? error.name : null);
+  }
+
+  /** The leg goes away: no end is posted any more, but what was heard last still is. */
+  close(): void {
+    this.#isOver = true;
+    this.#conversation?.close();
+  }
+
+  #create({ agent, variables }: StartConversation): Conversation {
+    const { legId, source, sink, speech, post, audience } = this.#options;
+    return new Conversation({
+      agent,
+      variables,
+      source,
+      sink,
+      clock: systemClock,
+      engines: speech,
+      newTurnId: () => asTurnId(randomId('trn')),
+      onTurn: (turn) => {
+        post({ type: 'turn', legId, turn });
+        audience?.onTurn?.(turn);
+      },
+      onActivity: (activity) => {
+        post({ type: 'conversation-changed', legId, activity });
+        audience?.onActivity?.(activity);
+      },
+      onCaption: (role, text) => audience?.onCaption?.(role, text),
+      onEnded: (reason, detail) => this.end(reason, detail),
+      onTool: (call) => Promise.reject(new Error(`there is no tool "${call.name}"`)),
+      onLog: (level, message, facts) =>
+        post({ type: 'log', level, message, facts: { ...facts, legId } }),
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import type { RtpLeg } from '../media/rtp-leg.ts';
+import type { LegReport, RtpParameters } from '../model/media.ts';
+import { LegConversation, type LegParts } from './leg-conversation.ts';
+import type { StartConversation } from './protocol.ts';
+import type { WorkerLeg } from './worker-leg.ts';
+
+export interface PhoneLegOptions extends LegParts {
+  readonly rtp: RtpLeg;
+}
+
+/** A leg whose media is plain RTP, as SIP agreed on it. */
+export class PhoneLeg implements WorkerLeg {
+  readonly conversation: LegConversation;
+  readonly #rtp: RtpLeg;
+  #updated: Promise<void> = Promise.resolve();
+
+  constructor(options: PhoneLegOptions) {
+    const { rtp } = options;
+    this.#rtp = rtp;
+    this.conversation = new LegConversation({ ...options, source: rtp.source, sink: rtp.sink });
+    rtp.onMediaTimedOut(() => this.conversation.end('media-timeout', null));
+  }
+
+  update(parameters: RtpParameters): void {
+    this.#updated = this.#rtp.update(parameters).catch((error: unknown) => {
+      if (!this.conversation.isOver) this.conversation.fail(error);
+    });
+  }
+
+  /** Media starts with the first `update`, so this waits for it. */
+  startConversation(message: StartConversation): void {
+    void this.#updated.then(() => this.conversation.start(message));
+  }
+
+  injectDigit(digit: string): void {
+    this.#rtp.injectDigit(digit);
+  }
+
+  close(): LegReport {
+    this.conversation.close();
+    return this.#rtp.close();
+  }
+}

@@ -1,0 +1,49 @@
+import type { AgentSnapshot } from '../model/agent.ts';
+import type { EndReason } from '../model/end-reason.ts';
+import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
+import type { TranscriptTurn } from '../model/turn.ts';
+
+/** What a leg tells its call. Called on the main thread. */
+export interface VoiceLegEvents {
+  /** A browser's packets pass both ways; again after each resumption. Never for a phone. */
+  onConnected(): void;
+  onTurn(turn: TranscriptTurn): void;
+  onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
+  /** The conversation, or the browser, wants the call to end. At most once. */
+  onConversationEnded(reason: EndReason, detail: string | null): void;
+  /** The worker died: the leg is gone. At most once, and nothing follows. */
+  onLost(): void;
+}
+
+/** One leg's media and conversation, in whichever worker it lives. */
+export interface VoiceLeg {
+  /** The far side hears us from now on. */
+  startConversation(
+    agent: AgentSnapshot,
+    variables: Readonly<Record<string, string>>,
+    answeredAtMs: number,
+  ): void;
+  say(text: string): void;
+  sendDigits(digits: string): void;
+  /** Lets the agent finish speaking, for at most `withinMs`, then reports `onConversationEnded`. */
+  finish(reason: EndReason, withinMs: number): void;
+  /**
+   * Stops media; a browser is told the reason. Resolves with the report, or null when the worker
+   * is gone. Idempotent.
+   */
+  close(reason: EndReason): Promise<LegReport | null>;
+}
+
+/** Media is plain RTP, agreed on by SIP. */
+export interface PhoneVoiceLeg extends VoiceLeg {
+  readonly local: LocalMediaAddress;
+  update(parameters: RtpParameters): void;
+  injectDigit(digit: string): void;
+}
+
+/** Media is a browser's WebRTC. */
+export interface WebVoiceLeg extends VoiceLeg {
+  readonly answerSdp: string;
+  /** Answers a new offer of the same browser; null when it cannot be used. */
+  resume(offerSdp: string): Promise<string | null>;
+}

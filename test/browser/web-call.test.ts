@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { findChromium, startBrowser, type TestBrowser, writeWav } from '../support/browser.ts';
+import { Gateway } from '../support/gateway.ts';
+import { heardByPage, quietAgain, recordPage } from '../support/page-recorder.ts';
+import { callerSays, hasTestCaller, joined, lineSilence } from '../support/test-caller.ts';
+import { Transcriber } from '../support/transcriber.ts';
+
+const GREETING = 'Hello there, how can I help?';
+const HEADS = 'Clink. It is heads!';
+const COUNT =
+  'Please do, at any moment! I will count slowly: one, two, three, four, five, six, seven, eight, nine, ten.';
+const JOKE = 'Why was the telephone always so calm? It was used to being put on hold. Another one?';
+const DECOYS = [
+  GREETING,
+  HEADS,
+  JOKE,
+  COUNT,
+  'Clink. Tails this time!',
+  'Why did the phone wear glasses? It had lost all its contacts. Another?',
+  'Trunkline is an open telephony gateway for voice agents.',
+  'The caller said nothing at all.',
+];
+
+describe('a call from the try page to the daemon', function () {
+  this.timeout(90_000);
+  let gateway: Gateway;
+  let transcriber: Transcriber;
+  let browser: TestBrowser | null = null;
+  let page: Page;
+  const folder = mkdtempSync(join(tmpdir(), 'trunkline-web-call-'));
+  const faults: string[] = [];
+
+  before(async function () {
+    if (findChromium() === null || !hasTestCaller) this.skip();
+    [gateway, transcriber] = await Promise.all([Gateway.start(), Transcriber.load()]);
+    await gateway.changeAgent({ greeting_text: GREETING });
+  });
+  after(async () => {
+    await gateway?.stop();
+    transcriber?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    await browser?.close();
+    browser = null;
+    assert.deepEqual(faults.splice(0), [], 'the page threw, or broke its own content policy');
+  });
+
+  /** Opens the page and calls; the microphone plays `speech` from then on. */
+  async function call(...speech: readonly Int16Array[]): Promise<string> {
+    const microphone = join(folder, 'microphone.wav');
+    writeWav(microphone, joined(...speech, lineSilence(30_000)), 8000);
+    browser = await startBrowser({ microphone });
+    page = await browser.context.newPage();
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) faults.push(message.text());
+    });
+    await recordPage(page);
+    await page.goto(`${gateway.httpUrl}/try/agt_demo`);
+    await page.getByRole('button', { name: 'Start the call' }).click();
+    return (await gateway.nextCall()).call_id;
+  }
+
+  const understood = (audio: Int16Array) => transcriber.whichOf(DECOYS, audio);
+  const captions = () => page.locator('.caption-text').allTextContents();
+
+  it('is greeted, understood and answered, with captions of both sides', async () => {
+    const id = await call(lineSilence(5000), callerSays('flip a coin', 'slt'));
+    const greeted = await quietAgain(page);
+    assert.equal(understood(await heardByPage(page)), GREETING);
+    await page.getByText(HEADS).last().waitFor({ state: 'attached' });
+    await quietAgain(page, greeted);
+    assert.equal(understood(await heardByPage(page, greeted)), HEADS);
+    await gateway.callWhen(id, 'answered', (_, turns) => turns.length === 3);
+    assert.deepEqual(await captions(), [GREETING, 'flip a coin', HEADS]);
+
+    await page.getByRole('button', { name: 'Hang up' }).click();
+    await page.getByText('You hung up.').waitFor();
+    const ended = await gateway.endOf(id);
+    assert.equal(ended.end_reason, 'caller-hung-up');
+    assert.equal(ended.status, 'completed');
+    assert.equal(ended['door'], 'web-offer');
+    assert.deepEqual(
+      ended.transcript?.map(({ role, text }) => [role, text]),
+      [
+        ['agent', GREETING],
+        ['user', 'flip a coin'],
+        ['agent', HEADS],
+      ],
+    );
+    assert.equal(ended.media?.codec, 'opus');
+    assert.equal(ended.media.packets_malformed, 0);
+    assert.equal(gateway.endLines(id).length, 1);
+  });
+
+  it('interrupts the agent, and sees what was heard of it', async () => {
+    const id = await call(
+      lineSilence(5000),
+      callerSays('can I interrupt you', 'slt'),
+      lineSilence(4500),
+      callerSays('tell me a joke', 'slt'),
+    );
+    const before = await gateway.callWhen(id, 'interrupted', (_, turns) => turns.length >= 4);
+    const interruptedAt = (await heardByPage(page)).length;
+    const counted = before.transcript?.[2];
+    assert.equal(counted?.is_interrupted, true);
+    assert.equal(counted.generated_text, COUNT);
+    assert.ok(counted.text.length < COUNT.length && COUNT.startsWith(counted.text.slice(0, 20)));
+    await gateway.callWhen(id, 'answered', (_, turns) => turns.length >= 5);
+    assert.equal(understood(await heardByPage(page, interruptedAt)), JOKE);
+    assert.deepEqual(await captions(), [
+      GREETING,
+      'can i interrupt you',
+      counted.text,
+      'tell me a joke',
+      JOKE,
+    ]);
+  });
+
+  it('is told when its operator hangs up', async () => {
+    const id = await call(lineSilence(1000));
+    await quietAgain(page);
+    const response = await gateway.api(`/v1/calls/${id}`, { method: 'DELETE' });
+    assert.equal(response.status, 204);
+    await page.getByText('The call was ended by its operator.').waitFor();
+    assert.equal((await gateway.endOf(id)).end_reason, 'operator-hung-up');
+  });
+
+  it('ends when the page is closed', async () => {
+    const id = await call(lineSilence(1000));
+    await quietAgain(page);
+    await page.close();
+    assert.equal((await gateway.endOf(id)).end_reason, 'caller-hung-up');
+  });
+
+  it('goes on with the same call after its network has changed', async () => {
+    const id = await call(lineSilence(7000), callerSays('flip a coin', 'slt'));
+    const greeted = await quietAgain(page);
+    await page.evaluate(() => {
+      const { peers } = window as unknown as { peers: RTCPeerConnection[] };
+      const [peer] = peers;
+      Object.defineProperty(peer, 'connectionState', { value: 'failed' });
+      peer!.dispatchEvent(new Event('connectionstatechange'));
+    });
+    await gateway.callWhen(id, 'answered', (_, turns) => turns.length === 3);
+    assert.equal(understood(await heardByPage(page, greeted)), HEADS);
+    assert.equal((await captions()).at(-1), HEADS);
+    assert.equal((await gateway.call(id)).end_reason, null);
+    await page.getByRole('button', { name: 'Hang up' }).click();
+    assert.equal((await gateway.endOf(id)).end_reason, 'caller-hung-up');
+  });
+});

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { BROWSER_OFFER } from '../../support/browser-offer.ts';
+import { Gateway } from '../../support/gateway.ts';
+import { WebRtcClient } from '../../support/webrtc-client.ts';
+
+const PATH = '/v1/public/try/agt_demo/offer';
+/** How long a browser may take to connect, and some more for a busy machine. */
+const NEVER_CONNECTED_MS = 25_000;
+
+describe('calls to a shared agent', function () {
+  this.timeout(60_000);
+  let gateway: Gateway;
+  const clients: WebRtcClient[] = [];
+
+  // Anew for each: an address may offer only so often, and an agent be called so often a day.
+  beforeEach(async () => {
+    gateway = await Gateway.start();
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
+    await gateway.stop();
+  });
+
+  function offer(body: unknown, path = PATH): Promise<Response> {
+    return fetch(`${gateway.httpUrl}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  }
+
+  /** A whole call: both have met when this resolves. */
+  async function call() {
+    const client = new WebRtcClient({ withEvents: true });
+    clients.push(client);
+    const response = await offer({ sdp: client.offerSdp, type: 'offer', agent_id: 'agt_demo' });
+    assert.equal(response.status, 200);
+    const answer = (await response.json()) as Record<string, string>;
+    assert.equal(answer['type'], 'answer');
+    client.answer(answer['sdp'] ?? '');
+    await Promise.all([client.opened.happened, client.gotMessage.happened]);
+    return { client, id: answer['call_id'] ?? '', resumeToken: answer['resume_token'] ?? '' };
+  }
+
+  async function bodyOf(response: Response): Promise<Record<string, string>> {
+    const { request_id: _, ...body } = (await response.json()) as Record<string, string>;
+    return body;
+  }
+
+  async function share(shareable: boolean): Promise<void> {
+    const response = await gateway.api('/v1/agents/agt_demo/shareable', {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ shareable }),
+    });
+    assert.equal(response.status, 200);
+  }
+
+  it('are ten at once, and the eleventh when one of them has ended', async () => {
+    const live = await Promise.all(Array.from({ length: 10 }, () => call()));
+    const refused = await offer({ sdp: BROWSER_OFFER });
+    assert.equal(refused.status, 503);
+    assert.ok(Number(refused.headers.get('retry-after')) > 0);
+    assert.equal((await bodyOf(refused))['error_code'], 'AGENT_BUSY');
+
+    const [first] = live;
+    first?.client.sendMessage('{"type":"hang-up"}');
+    const ended = await gateway.endOf(first?.id ?? '');
+    assert.equal(ended.end_reason, 'caller-hung-up');
+    assert.equal(ended['door'], 'web-offer');
+    await call();
+    for (const { id } of live.slice(1)) assert.equal((await gateway.call(id)).end_reason, null);
+  });
+
+  it('go on when the link is turned off, and no other begins', async () => {
+    const { client, id } = await call();
+    await share(false);
+    const off = await offer({ sdp: BROWSER_OFFER });
+    const unknown = await offer({ sdp: BROWSER_OFFER }, '/v1/public/try/agt_nobody/offer');
+    assert.equal(off.status, 404);
+    assert.equal(unknown.status, 404);
+    assert.deepEqual(await bodyOf(off), await bodyOf(unknown));
+    const before = client.rtp.length;
+    await gateway.callWhen(id, 'live', ({ end_reason: reason }) => reason === null);
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        if (client.rtp.length < before + 25) return;
+        clearInterval(timer);
+        resolve();
+      }, 20);
+    });
+    await share(true);
+    await call();
+  });
+
+  it('end after 15 s when the browser never connects, and give their places back', async () => {
+    const responses = await Promise.all(
+      Array.from({ length: 10 }, () => offer({ sdp: BROWSER_OFFER })),
+    );
+    assert.deepEqual(
+      responses.map(({ status }) => status),
+      Array.from({ length: 10 }, () => 200),
+    );
+    assert.equal((await offer({ sdp: BROWSER_OFFER })).status, 503);
+    const ended = await gateway.endedCalls(10, NEVER_CONNECTED_MS);
+    for (const one of ended) {
+      assert.equal(one.end_reason, 'media-never-connected');
+      assert.equal(one['answered_at'], null);
+      assert.deepEqual(one.transcript, []);
+    }
+    await call();
+  });
+
+  it('are not carried on by whoever does not hold their token', async () => {
+    const { client, id, resumeToken } = await call();
+    const stranger = { sdp: BROWSER_OFFER, call_id: id, resume_token: 'x'.repeat(32) };
+    assert.equal((await offer(stranger)).status, 404);
+    const elsewhere = { sdp: BROWSER_OFFER, call_id: id, resume_token: resumeToken };
+    assert.equal((await offer(elsewhere, '/v1/public/try/agt_other/offer')).status, 404);
+
+    const next = new WebRtcClient({ withEvents: true });
+    clients.push(next);
+    const own = await offer({ sdp: next.offerSdp, call_id: id, resume_token: resumeToken });
+    assert.equal(own.status, 200);
+    const answer = (await own.json()) as Record<string, string>;
+    assert.equal(answer['call_id'], id);
+    next.answer(answer['sdp'] ?? '');
+    await next.opened.happened;
+    client.close();
+    await next.received.happened;
+    assert.equal((await gateway.call(id)).end_reason, null);
+  });
+
+  it('need an offer that can be used', async () => {
+    const wrong: readonly (readonly [number, string, string])[] = [
+      [400, 'application/sdp', 'v=0'],
+      [400, 'application/json', '{"sdp":""}'],
+      [400, 'application/json', '{'],
+      [413, 'application/sdp', 'x'.repeat(70_000)],
+      [415, 'text/plain', BROWSER_OFFER],
+    ];
+    for (const [status, type, body] of wrong) {
+      const response = await fetch(`${gateway.httpUrl}${PATH}`, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body,
+      });
+      assert.equal(response.status, status, `${type} ${body.slice(0, 20)}`);
+    }
+    assert.deepEqual(await gateway.calls(), []);
+    const response = await fetch(`${gateway.httpUrl}${PATH}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: BROWSER_OFFER,
+    });
+    assert.equal(response.status, 200);
+  });
+
+  it('are refused to an address that asks too often', async () => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 31; i += 1) {
+      statuses.push((await offer({ sdp: 'v=0' })).status);
+    }
+    assert.deepEqual(
+      statuses.slice(0, 30),
+      Array.from({ length: 30 }, () => 400),
+    );
+    assert.equal(statuses[30], 429);
+  });
+
+  it('hear why they ended when the daemon stops', async () => {
+    const { client } = await call();
+    gateway.process.kill('SIGTERM');
+    await gateway.line(/asked to stop/);
+    gateway.process.kill('SIGTERM');
+    await gateway.line(/"msg":"stopped"/);
+    assert.deepEqual(JSON.parse(client.messages.at(-1) ?? ''), {
+      type: 'ended',
+      reason: 'stopped-by-operator',
+    });
+    assert.equal(await gateway.stop(), 0);
+  });
+});
