@@ -82,6 +82,7 @@ export class Conversation {
   #unheard: string | null = null;
   #failedTurns = 0;
   #idlePrompts = 0;
+  #isOnHold = false;
   #limitAtMs = 0;
 
   /** Throws a `DialogueError` for an agent whose settings cannot be used. */
@@ -199,6 +200,14 @@ export class Conversation {
     }
   }
 
+  /** The caller put us on hold, or came back: a silence on hold is nobody's fault. */
+  setOnHold(isOnHold: boolean): void {
+    if (this.#isOnHold === isOnHold) return;
+    this.#isOnHold = isOnHold;
+    if (isOnHold) this.#timers.clear('idle');
+    else if (this.#isQuiet()) this.#next();
+  }
+
   /** Nobody speaks, and nothing is being worked out. */
   #isQuiet(): boolean {
     return !this.#speaking.isBusy && !this.#listening.isOpen && this.#activity === 'listening';
@@ -212,7 +221,7 @@ export class Conversation {
     const saying = this.#sayings.shift();
     if (saying !== undefined) return this.#speak(saying);
     const { afterMs } = this.#options.agent.idle;
-    if (afterMs > 0) this.#timers.set('idle', afterMs, () => this.#idle());
+    if (afterMs > 0 && !this.#isOnHold) this.#timers.set('idle', afterMs, () => this.#idle());
   }
 
   #speak({ text, isFixed }: Saying): void {
