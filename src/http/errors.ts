@@ -12,6 +12,7 @@ export type HttpErrorCode =
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'VALIDATION_FAILED'
   | 'RATE_LIMITED'
   | 'INTERNAL'
   | 'UNAVAILABLE'
@@ -33,25 +34,42 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send application/json.' },
+  VALIDATION_FAILED: { status: 422, message: 'A field is missing or malformed.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests; try again later.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.' },
   UNAVAILABLE: { status: 503, message: 'The service cannot do this now; try again later.' },
   AGENT_BUSY: { status: 503, message: 'The agent has as many calls as it may; try again later.' },
 };
 
+/** One field that is wrong: where it stands, what is wrong, and a word for programs. */
+export interface ValidationIssue {
+  readonly loc: readonly (string | number)[];
+  readonly msg: string;
+  readonly type: string;
+}
+
+interface HttpErrorOptions {
+  readonly cause?: unknown;
+  readonly retryAfterSeconds?: number;
+  /** Of `VALIDATION_FAILED`. */
+  readonly issues?: readonly ValidationIssue[];
+}
+
 /** Thrown by a route; the error handler gives it the shape of the route's API family. */
 export class HttpError extends GatewayError<HttpErrorCode> {
   readonly status: number;
   readonly retryAfterSeconds: number | null;
+  readonly issues: readonly ValidationIssue[];
 
   constructor(
     code: HttpErrorCode,
     message: string = ERROR_CATALOG[code].message,
-    options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+    options: HttpErrorOptions = {},
   ) {
     super(code, message, { cause: options.cause });
     this.status = ERROR_CATALOG[code].status;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+    this.issues = options.issues ?? [];
   }
 }
 
@@ -105,7 +123,7 @@ export interface ErrorContext {
  * APIs that answer errors in shapes of their own. Each has one serializer, and none answers in
  * another's shape. Public web calls, instant links, click-to-call and chat add theirs here.
  */
-export type ApiFamily = 'v1';
+export type ApiFamily = 'v1' | 'public-web-call' | 'instant-links';
 
 export type ErrorSerializer = (error: HttpError, context: ErrorContext) => object;
 
@@ -116,10 +134,23 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
     request_id: requestId,
     documentation_url: `${publicUrl}/docs#${code}`,
   }),
+  'public-web-call': ({ code, message, issues }, { requestId }) =>
+    code === 'VALIDATION_FAILED'
+      ? { detail: issues, request_id: requestId }
+      : { error: code, message, request_id: requestId },
+  'instant-links': ({ code, message }, { requestId }) => ({
+    error: message,
+    code,
+    request_id: requestId,
+  }),
 };
 
 /** The first prefix that fits; whatever fits none is answered as `v1`. */
-const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [['/v1/', 'v1']];
+const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [
+  ['/v1/calls/public/', 'public-web-call'],
+  ['/v1/instant-voice-links', 'instant-links'],
+  ['/v1/', 'v1'],
+];
 
 export function serializeError(url: string, error: HttpError, context: ErrorContext): object {
   const family = FAMILIES.find(([prefix]) => url.startsWith(prefix))?.[1] ?? 'v1';

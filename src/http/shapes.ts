@@ -34,8 +34,12 @@ export const V1_ERRORS = {
   401: V1Error,
   403: V1Error,
   429: V1Error,
+  500: V1Error,
   503: V1Error,
 } as const;
+
+/** Further answers of those that take a body. */
+export const BODY_ERRORS = { 413: V1Error, 415: V1Error } as const;
 
 /** What every operation that takes a key says in the API's description. */
 export const KEYED = [{ key: [] }];

@@ -8,8 +8,18 @@ import { type ApiKeyRepository, createApiKeyRepository } from './api-key-reposit
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
+import {
+  createInstantLinkRepository,
+  type InstantLinkRepository,
+} from './instant-link-repository.ts';
 import { migrate } from './migrations.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
+import {
+  createPublicAdmissionRepository,
+  type PublicAdmissionRepository,
+} from './public-admission-repository.ts';
+import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
+import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
 
@@ -41,6 +51,10 @@ export interface Storage {
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
   readonly apiKeys: ApiKeyRepository;
+  readonly sharedKeys: SharedKeyRepository;
+  readonly webCalls: WebCallRepository;
+  readonly instantLinks: InstantLinkRepository;
+  readonly publicAdmissions: PublicAdmissionRepository;
   /** For rooms that add writes of their own beside a call's (billing). */
   readonly writes: WriteQueue;
   readonly instanceId: string;
@@ -83,6 +97,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
+      sharedKeys: createSharedKeyRepository(writes, reader),
+      webCalls: createWebCallRepository(writes, reader),
+      instantLinks: createInstantLinkRepository(writes, reader),
+      publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
       writes,
       instanceId,
       closeOrphans: () => keeper.closeOrphans(),
