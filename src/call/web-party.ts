@@ -19,15 +19,21 @@ export class WebParty implements Party {
   readonly answer: Promise<WebAnswer>;
   readonly #offerSdp: string;
   readonly #pool: Pick<VoicePool, 'openWebLeg'>;
+  readonly #onAnswered: () => void;
   /** Whoever has it may carry the call on from another network. */
   readonly #resumeToken = randomText(32);
   #settle: (answer: WebAnswer) => void = () => {};
   #voice: WebVoiceLeg | null = null;
   #hasMet = false;
 
-  constructor(offerSdp: string, pool: Pick<VoicePool, 'openWebLeg'>) {
+  constructor(
+    offerSdp: string,
+    pool: Pick<VoicePool, 'openWebLeg'>,
+    onAnswered: () => void = () => {},
+  ) {
     this.#offerSdp = offerSdp;
     this.#pool = pool;
+    this.#onAnswered = onAnswered;
     this.answer = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -65,6 +71,7 @@ export class WebParty implements Party {
     if (this.#hasMet || desk.isEnding) return;
     this.#hasMet = true;
     desk.answered();
+    this.#onAnswered();
     desk.converse();
   }
 }
