@@ -2,10 +2,14 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { CodecName } from '../../src/model/media.ts';
 import type { MediaBenchJob } from './media-worker.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
+
+// As the daemon does; it holds for the reference too.
+setFlagsFromString('--no-parallel-scavenge');
 
 const WARM_UP_MS = 2000;
 const MEASURE_MS = 5000;
