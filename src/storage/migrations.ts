@@ -1,3 +1,4 @@
+import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
 
@@ -110,6 +111,7 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (call_id, kind)
   ) STRICT, WITHOUT ROWID;
   `,
+  PUBLIC_CHAT,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

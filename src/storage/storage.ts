@@ -6,9 +6,12 @@ import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
+import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
+import { type ChatRepository, createChatRepository } from './chat-repository.ts';
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
 import { migrate } from './migrations.ts';
+import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
@@ -41,6 +44,9 @@ export interface Storage {
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
   readonly apiKeys: ApiKeyRepository;
+  readonly publicLinks: PublicLinkRepository;
+  readonly chats: ChatRepository;
+  readonly chatMemories: ChatMemoryRepository;
   /** For rooms that add writes of their own beside a call's (billing). */
   readonly writes: WriteQueue;
   readonly instanceId: string;
@@ -83,6 +89,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
       apiKeys: createApiKeyRepository(writes, reader),
+      publicLinks: createPublicLinkRepository(writes, reader),
+      chats: createChatRepository(writes, reader),
+      chatMemories: createChatMemoryRepository(writes, reader),
       writes,
       instanceId,
       closeOrphans: () => keeper.closeOrphans(),
