@@ -146,6 +146,11 @@ function otherMetrics(registry: Registry) {
   const bargeIn = speech('trunkline_barge_in_seconds', 'Onset of speech to agent held.');
   const late = speech('trunkline_worker_lateness_seconds', "Voice workers' ticker lateness, p99.");
   const crashes = counter(registry, 'trunkline_worker_crashes_total', 'Voice workers that died.');
+  const memories = counter(
+    registry,
+    'trunkline_chat_memory_failures_total',
+    'Memories of people in public chat that could not be brought up to date.',
+  );
   const failures = new Counter({
     name: 'trunkline_provider_failures_total',
     help: 'Speech and language provider failures beyond their retries.',
@@ -171,6 +176,7 @@ function otherMetrics(registry: Registry) {
     bargeIn: (seconds: number) => bargeIn.observe(seconds),
     workerLate: (seconds: number) => late.observe(seconds),
     workerCrashed: () => crashes.inc(),
+    chatMemoryFailed: () => memories.inc(),
     providerFailed: (kind: ProviderKind) => failures.inc({ kind }),
     sipRequest: (method: SipMethod, result: 'taken' | 'refused' | 'dropped') =>
       sip.inc({ method, result }),
