@@ -3,9 +3,11 @@ import { relative } from 'node:path';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
+import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { createAuth } from './http/auth.ts';
+import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { callRoutes } from './http/routes/calls.ts';
@@ -42,6 +44,7 @@ export class Gateway {
   readonly admission: Admission;
   readonly pool: VoicePool;
   readonly sip: SipPart;
+  readonly chat: ChatPart;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -64,8 +67,16 @@ export class Gateway {
         else void this.#calls.onInvite(invite);
       },
     });
+    this.chat = new ChatPart({
+      config,
+      log,
+      metrics: this.metrics,
+      storage: () => this.storage,
+      snapshot: (agent) => this.#snapshot(agent),
+    });
     this.http = this.#createHttp(version);
-    this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
+    const [storage, voice, calls] = [this.#storagePart(), this.#voicePart(), this.#intakePart()];
+    this.parts = [storage, voice, this.chat, this.http, this.sip, calls];
   }
 
   /** @throws TypeError before `start` */
@@ -122,8 +133,13 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
-        (app) =>
-          agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        chatRoutes({
+          auth,
+          chat: this.chat,
+          storage: () => this.storage,
+          publicUrl: () => this.http.publicUrl,
+        }),
       ],
     });
   }

@@ -4,7 +4,13 @@ import type { ApiKey, ApiKeyRepository } from '../storage/api-key-repository.ts'
 import { HttpError } from './errors.ts';
 
 /** What a route needs. A key of `calls:*` has every scope of calls, one of `*` all. */
-export type RouteScope = 'calls:read' | 'calls:write' | 'agents:read' | 'agents:write';
+export type RouteScope =
+  | 'calls:read'
+  | 'calls:write'
+  | 'agents:read'
+  | 'agents:write'
+  | 'public_links:read'
+  | 'public_links:write';
 
 export interface Auth {
   /**

@@ -27,6 +27,7 @@ export interface Metrics {
   bargeIn(seconds: number): void;
   providerFailed(kind: ProviderKind): void;
   workerCrashed(): void;
+  chatMemoryFailed(): void;
   /** How late a worker's ticker ran, its own p99 of a reporting period. */
   workerLate(seconds: number): void;
   sipRequest(method: SipMethod, result: 'taken' | 'refused' | 'dropped'): void;

@@ -122,17 +122,20 @@ export async function chatRig(options: ChatRigOptions = {}) {
 
 export type ChatRig = Awaited<ReturnType<typeof chatRig>>;
 
+interface TestVisitorRig {
+  readonly chat: ChatService;
+  readonly verification: Verification;
+  readonly mails: readonly Mail[];
+  readonly outbox: Outbox;
+}
+
 export class TestVisitor {
   secret: string | null = null;
-  readonly #rig: Pick<ChatRig, 'chat' | 'verification' | 'mails' | 'outbox'>;
+  readonly #rig: TestVisitorRig;
   readonly token: string;
   readonly #address: string;
 
-  constructor(
-    rig: Pick<ChatRig, 'chat' | 'verification' | 'mails' | 'outbox'>,
-    token: string,
-    address: string,
-  ) {
+  constructor(rig: TestVisitorRig, token: string, address: string) {
     this.#rig = rig;
     this.token = token;
     this.#address = address;
