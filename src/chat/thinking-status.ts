@@ -32,6 +32,7 @@ export class ThinkingStatus {
     this.#lastEventAtMs = nowMs;
     this.#waiting = null;
     this.#shown = null;
+    this.#shownAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** When `take` may next have something to say. */
