@@ -12,6 +12,7 @@ import { HttpPart } from './http/http-part.ts';
 import { agentRoutes } from './http/routes/agents.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { pageRoutes } from './http/routes/pages.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -24,6 +25,7 @@ import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { webPages } from './web/web-pages.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -134,6 +136,7 @@ export class Gateway {
             },
           }),
         (app) => agentRoutes(app, { auth, agents: this.storage.agents, nowMs: Date.now }),
+        (app) => pageRoutes(app, { pages: webPages() }),
         chatRoutes({
           auth,
           chat: this.chat,

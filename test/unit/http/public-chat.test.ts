@@ -58,7 +58,8 @@ describe('public chat over HTTP', () => {
 
   it('SEED-153: the history comes by cookie, header or not at all', async () => {
     const { token, id } = await server.link();
-    const session = (await say(token, { message: 'opening hours' })).json<Reply>().session_token ?? '';
+    const session =
+      (await say(token, { message: 'opening hours' })).json<Reply>().session_token ?? '';
     const cookie = `other=1; trunkline_${id}=${session}`;
     for (const headers of [{ cookie }, { 'x-session-token': session }]) {
       const { messages, replying } = (await history(token, headers)).json<History>();
