@@ -43,7 +43,7 @@ export interface ChatServiceOptions {
   /** Without it the model hears that there is no such tool. */
   readonly runTool?: ToolRunner;
   readonly messagesPerMinuteOfAddress?: number;
-  onReplyFailed?(): void;
+  readonly onReplyFailed?: () => void;
 }
 
 /** The cookie that a browser holds for a link; null: none. */
@@ -249,10 +249,9 @@ function keyOf(link: PublicLink, { email, session }: Visitor): string {
 
 /** No control characters but line breaks and tabs. */
 function cleanedText(said: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
   const text = said
     .replaceAll(/\r\n?/g, '\n')
-    .replaceAll(/[\0-\x08\x0b-\x1f\x7f]/g, '')
+    .replaceAll(/(?![\n\t])\p{Cc}/gu, '')
     .trim();
   if (text === '') throw new ChatError('CHAT_TEXT_EMPTY', 'The message is empty.');
   return text;

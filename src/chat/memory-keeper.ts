@@ -16,7 +16,7 @@ export interface MemoryKeeperOptions {
   readonly chats: Pick<ChatRepository, 'messagesOf'>;
   readonly log: Logger;
   readonly nowMs: () => number;
-  onFailed?(): void;
+  readonly onFailed?: () => void;
 }
 
 /** Keeps memories up to date behind the replies. Nothing that fails here reaches a person. */

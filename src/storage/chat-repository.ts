@@ -220,6 +220,18 @@ export function memoryIdOf(agentId: string, email: string): string {
 }
 
 export function createChatRepository(writes: WriteQueue, reader: Connection): ChatRepository {
+  return { ...sessionsOf(writes, reader), ...messagesOf(writes, reader) };
+}
+
+type MessageMethods =
+  | 'addUser'
+  | 'addReply'
+  | 'removeMessage'
+  | 'messages'
+  | 'messagesOf'
+  | 'timesOf';
+
+function sessionsOf(writes: WriteQueue, reader: Connection): Omit<ChatRepository, MessageMethods> {
   const addAgent = (agent: StoredAgent, subject: string) => {
     const json = JSON.stringify(agent);
     const id = hashOf(json);
@@ -278,6 +290,17 @@ export function createChatRepository(writes: WriteQueue, reader: Connection): Ch
       await writes.write({ statement: TOUCH, id, subject: id, row: [id, expiresAtMs] });
     },
 
+    async purge(nowMs) {
+      const of = (statement: WriteStatement): Write => {
+        return { statement, id: 'purge', subject: statement.name, row: [nowMs] };
+      };
+      await writes.write(of(PURGE_GRANTS), of(PURGE_CODES));
+    },
+  };
+}
+
+function messagesOf(writes: WriteQueue, reader: Connection): Pick<ChatRepository, MessageMethods> {
+  return {
     async addUser(place, message, limits) {
       const { minuteBeganAtMs, perMinute, dayBeganAtMs, perDay } = limits;
       const row = [...rowOf(place, message), minuteBeganAtMs, perMinute, dayBeganAtMs, perDay];
@@ -320,13 +343,6 @@ export function createChatRepository(writes: WriteQueue, reader: Connection): Ch
     async timesOf(linkId, visitor, sinceMs, limit) {
       const rows = await reader.all(TIMES, [linkId, visitor, sinceMs, limit]);
       return rows.map((row) => numberOf(row, 'created_at_ms'));
-    },
-
-    async purge(nowMs) {
-      const of = (statement: WriteStatement): Write => {
-        return { statement, id: 'purge', subject: statement.name, row: [nowMs] };
-      };
-      await writes.write(of(PURGE_GRANTS), of(PURGE_CODES));
     },
   };
 }

@@ -74,9 +74,9 @@ export class SmtpServer {
       data: null as string[] | null,
       user: null as string | null,
     };
-    const command = (line: string) => {
+    const command = (line: string): unknown => {
       const [verb = ''] = line.toUpperCase().split(/[ :]/);
-      if (this.mood === 'stalls') return;
+      if (this.mood === 'stalls') return null;
       if (verb === 'EHLO')
         return say(this.#password === null ? '250 loopback' : '250-loopback\r\n250 AUTH PLAIN');
       if (verb === 'AUTH') {
@@ -100,13 +100,13 @@ export class SmtpServer {
         return say('250 ok');
       }
       if (verb === 'DATA') {
-        if (this.mood === 'breaks') return void socket.destroy();
+        if (this.mood === 'breaks') return socket.destroy();
         state.data = [];
         return say('354 go on');
       }
       if (verb === 'QUIT') {
         say('221 bye');
-        return void socket.end();
+        return socket.end();
       }
       return say(verb === 'RSET' || verb === 'NOOP' ? '250 ok' : '502 unknown');
     };

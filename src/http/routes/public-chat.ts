@@ -147,6 +147,12 @@ export const publicChatRoutes: FastifyPluginAsyncTypebox<PublicChatRoutesOptions
     },
   );
 
+  await app.register(sessionRoutes, options);
+  await app.register(messageRoutes, options);
+  await app.register(verificationRoutes, options);
+};
+
+const sessionRoutes: FastifyPluginAsyncTypebox<PublicChatRoutesOptions> = async (app, { chat }) => {
   app.delete(
     '/api/public/session/:token',
     {
@@ -163,9 +169,6 @@ export const publicChatRoutes: FastifyPluginAsyncTypebox<PublicChatRoutesOptions
       return reply.code(204).send(null);
     },
   );
-
-  await app.register(messageRoutes, options);
-  await app.register(verificationRoutes, options);
 };
 
 const messageRoutes: FastifyPluginAsyncTypebox<PublicChatRoutesOptions> = async (app, options) => {

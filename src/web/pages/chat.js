@@ -4,20 +4,27 @@ import { element } from './dom.js';
 import { signIn, wordsFor } from './sign-in.js';
 
 const POLL_MS = 1000;
-const GONE = {
-  expired: 'This link has expired.',
-  disabled: 'This link is switched off.',
-  not_found: 'This link does not lead anywhere. Check that you have all of it.',
-};
+const NOWHERE = 'This link does not lead anywhere. Check that you have all of it.';
+const GONE = new Map([
+  ['expired', 'This link has expired.'],
+  ['disabled', 'This link is switched off.'],
+]);
 
 const api = new ChatApi(decodeURIComponent(location.pathname.split('/').pop() ?? ''));
-const main = /** @type {HTMLElement} */ (document.getElementById('chat'));
-const title = /** @type {HTMLElement} */ (document.getElementById('title'));
-const anew = /** @type {HTMLButtonElement} */ (document.getElementById('anew'));
+const main = part('chat');
+const title = part('title');
+const anew = part('anew');
 
 /** @type {ChatView | null} */
 let view = null;
 let agentName = '';
+
+/** @param {string} id */
+function part(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new TypeError(`the page has no ${id}`);
+  return found;
+}
 
 /** @param {string} words */
 function fail(words) {
@@ -113,8 +120,9 @@ async function refused(error, shown, text, takeBack) {
   else shown.alert(wordsFor(error));
 }
 
-anew.addEventListener('click', async () => {
-  anew.disabled = true;
+async function startAnew() {
+  if (anew.getAttribute('aria-disabled') === 'true') return;
+  anew.setAttribute('aria-disabled', 'true');
   try {
     await api.startAnew();
     view?.alert('');
@@ -122,9 +130,10 @@ anew.addEventListener('click', async () => {
   } catch (error) {
     view?.alert(wordsFor(error));
   } finally {
-    anew.disabled = false;
+    anew.removeAttribute('aria-disabled');
   }
-});
+}
+anew.addEventListener('click', () => void startAnew());
 
 try {
   const link = await api.link();
@@ -139,7 +148,7 @@ try {
     });
     await showChat();
   } else {
-    fail(GONE[/** @type {keyof typeof GONE} */ (link.reason)] ?? GONE.not_found);
+    fail(GONE.get(link.reason) ?? NOWHERE);
   }
 } catch (error) {
   fail(wordsFor(error));

@@ -18,8 +18,7 @@ export function signIn(api, agentName, onVerified) {
    * @param {() => Promise<void>} work
    */
   function whenSent(form, work) {
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
+    const send = async () => {
       const button = form.querySelector('button');
       if (button?.disabled) return;
       if (button) button.disabled = true;
@@ -32,27 +31,16 @@ export function signIn(api, agentName, onVerified) {
       } finally {
         if (button) button.disabled = false;
       }
+    };
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void send();
     });
   }
 
   function askEmail() {
-    const input = element('input', {
-      id: 'email',
-      type: 'email',
-      autocomplete: 'email',
-      required: '',
-      maxlength: '254',
-    });
+    const { form, input } = emailForm(agentName);
     input.value = email;
-    const form = element(
-      'form',
-      { class: 'ask' },
-      element('h2', {}, 'First, your e-mail address'),
-      element('p', {}, `We send you a code. ${agentName} will know you when you come back.`),
-      element('label', { for: 'email' }, 'E-mail address'),
-      input,
-      element('button', { type: 'submit', class: 'send' }, 'Send me a code'),
-    );
     whenSent(form, async () => {
       email = input.value.trim();
       await api.requestCode(email);
@@ -63,32 +51,13 @@ export function signIn(api, agentName, onVerified) {
   }
 
   function askCode() {
-    const input = element('input', {
-      id: 'code',
-      inputmode: 'numeric',
-      autocomplete: 'one-time-code',
-      required: '',
-      maxlength: '12',
-    });
+    const { form, input } = codeForm(email);
     const back = element(
       'button',
       { type: 'button', class: 'quiet' },
       'Another address or a new code',
     );
     back.addEventListener('click', askEmail);
-    const form = element(
-      'form',
-      { class: 'ask' },
-      element('h2', {}, 'Now the code'),
-      element(
-        'p',
-        { role: 'status' },
-        `We sent six digits to ${email}. They hold for ten minutes.`,
-      ),
-      element('label', { for: 'code' }, 'Code'),
-      input,
-      element('button', { type: 'submit', class: 'send' }, 'Start chatting'),
-    );
     whenSent(form, async () => {
       await api.confirmCode(email, input.value);
       onVerified();
@@ -99,6 +68,48 @@ export function signIn(api, agentName, onVerified) {
 
   askEmail();
   return root;
+}
+
+/** @param {string} agentName */
+function emailForm(agentName) {
+  const input = element('input', {
+    id: 'email',
+    type: 'email',
+    autocomplete: 'email',
+    required: '',
+    maxlength: '254',
+  });
+  const form = element(
+    'form',
+    { class: 'ask' },
+    element('h2', {}, 'First, your e-mail address'),
+    element('p', {}, `We send you a code. ${agentName} will know you when you come back.`),
+    element('label', { for: 'email' }, 'E-mail address'),
+    input,
+    element('button', { type: 'submit', class: 'send' }, 'Send me a code'),
+  );
+  return { form, input };
+}
+
+/** @param {string} email */
+function codeForm(email) {
+  const input = element('input', {
+    id: 'code',
+    inputmode: 'numeric',
+    autocomplete: 'one-time-code',
+    required: '',
+    maxlength: '12',
+  });
+  const form = element(
+    'form',
+    { class: 'ask' },
+    element('h2', {}, 'Now the code'),
+    element('p', { role: 'status' }, `We sent six digits to ${email}. They hold for ten minutes.`),
+    element('label', { for: 'code' }, 'Code'),
+    input,
+    element('button', { type: 'submit', class: 'send' }, 'Start chatting'),
+  );
+  return { form, input };
 }
 
 /**

@@ -61,7 +61,8 @@ describe('public chat over HTTP', () => {
     const session =
       (await say(token, { message: 'opening hours' })).json<Reply>().session_token ?? '';
     const cookie = `other=1; trunkline_${id}=${session}`;
-    for (const headers of [{ cookie }, { 'x-session-token': session }]) {
+    const ways: readonly Record<string, string>[] = [{ cookie }, { 'x-session-token': session }];
+    for (const headers of ways) {
       const { messages, replying } = (await history(token, headers)).json<History>();
       assert.deepEqual(
         messages.map(({ content }) => content),
