@@ -7,11 +7,13 @@ import { createWebCallTokens, type WebCallTokens } from './access/web-call-token
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
+import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
 import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
+import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { publicRoutes } from './http/public-routes.ts';
@@ -56,6 +58,7 @@ export class Gateway {
   readonly admission: Admission;
   readonly pool: VoicePool;
   readonly sip: SipPart;
+  readonly chat: ChatPart;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -87,6 +90,13 @@ export class Gateway {
         else void this.#calls.onInvite(invite);
       },
     });
+    this.chat = new ChatPart({
+      config,
+      log,
+      metrics: this.metrics,
+      storage: () => this.storage,
+      snapshot: (agent) => this.#snapshot(agent),
+    });
     this.http = this.#createHttp(version);
     this.metrics.observe({
       callsLive: () => this.#calls?.liveCount ?? 0,
@@ -95,7 +105,8 @@ export class Gateway {
       sipTotals: () => this.sip.totals(),
       workers: () => [...this.#workers.values()],
     });
-    this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
+    const [storage, voice, calls] = [this.#storagePart(), this.#voicePart(), this.#intakePart()];
+    this.parts = [storage, voice, this.chat, this.http, this.sip, calls];
   }
 
   /** @throws TypeError before `start` */
@@ -187,6 +198,12 @@ export class Gateway {
           tokens: () => this.webCallTokens,
           links: () => this.instantLinkDoor,
           requestsPerMinute: 30,
+        }),
+        chatRoutes({
+          auth,
+          chat: this.chat,
+          storage: () => this.storage,
+          publicUrl: () => this.http.publicUrl,
         }),
       ],
     });
