@@ -5,13 +5,15 @@ import { PublicAdmission } from './access/public-admission.ts';
 import { PublicCalls } from './access/public-calls.ts';
 import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
 import { Admission } from './call/admission.ts';
-import { type AgentDirectory, type CallObserver, CallService } from './call/call-service.ts';
+import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
+import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
 import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
+import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { publicRoutes } from './http/public-routes.ts';
@@ -24,12 +26,13 @@ import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
-import { createMetrics, type Metrics } from './observability/metrics.ts';
+import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
+import { observeTurn } from './observability/observe-turn.ts';
 import { SipPart } from './sip-part.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
 import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
-import { VoicePool } from './voice/voice-pool.ts';
+import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
 import { webPages } from './web/web-pages.ts';
 
@@ -55,11 +58,13 @@ export class Gateway {
   readonly admission: Admission;
   readonly pool: VoicePool;
   readonly sip: SipPart;
+  readonly chat: ChatPart;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
   #webCallTokens: WebCallTokens | null = null;
   #publicAdmission: PublicAdmission | null = null;
@@ -70,7 +75,13 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
-    this.pool = createVoicePool(config, log, this.metrics);
+    this.pool = createVoicePool(config, log, {
+      onWorkerLost: (worker) => {
+        this.metrics.workerCrashed();
+        this.#workers.delete(worker);
+      },
+      onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
+    });
     this.sip = new SipPart({
       config: config.sip,
       log,
@@ -79,8 +90,23 @@ export class Gateway {
         else void this.#calls.onInvite(invite);
       },
     });
+    this.chat = new ChatPart({
+      config,
+      log,
+      metrics: this.metrics,
+      storage: () => this.storage,
+      snapshot: (agent) => this.#snapshot(agent),
+    });
     this.http = this.#createHttp(version);
-    this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
+    this.metrics.observe({
+      callsLive: () => this.#calls?.liveCount ?? 0,
+      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
+      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
+      sipTotals: () => this.sip.totals(),
+      workers: () => [...this.#workers.values()],
+    });
+    const [storage, voice, calls] = [this.#storagePart(), this.#voicePart(), this.#intakePart()];
+    this.parts = [storage, voice, this.chat, this.http, this.sip, calls];
   }
 
   /** @throws TypeError before `start` */
@@ -173,6 +199,12 @@ export class Gateway {
           links: () => this.instantLinkDoor,
           requestsPerMinute: PUBLIC_REQUESTS_PER_MINUTE,
         }),
+        chatRoutes({
+          auth,
+          chat: this.chat,
+          storage: () => this.storage,
+          publicUrl: () => this.http.publicUrl,
+        }),
       ],
     });
   }
@@ -185,7 +217,7 @@ export class Gateway {
         return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
       },
       admission: () => this.publicAdmission,
-      onError: (err) => this.#log.error({ err }, 'a public place could not be written'),
+      onError: (error) => this.#log.error({ err: error }, 'a public call could not be counted'),
       calls: () => this.calls,
     });
   }
@@ -281,9 +313,10 @@ export class Gateway {
     }
   }
 
-  #observer(): CallObserver {
+  #observer(): CallServiceOptions['observer'] {
     return {
       onStarted: ({ direction, door }) => this.metrics.callStarted(direction, door),
+      onTurn: (call, turn) => observeTurn(turn, call.record.answeredAtMs, this.metrics),
       onEnded: (call, ending, turns) => {
         const { id: callId, ...record } = call;
         reportEndedCall({ ...record, ...ending, callId, turns }, this.#log, this.metrics);
@@ -292,7 +325,11 @@ export class Gateway {
   }
 }
 
-function createVoicePool(config: Config, log: Logger, metrics: Metrics): VoicePool {
+function createVoicePool(
+  config: Config,
+  log: Logger,
+  listeners: Pick<VoicePoolOptions, 'onWorkerLost' | 'onWorkerReport'>,
+): VoicePool {
   const { media } = config;
   const workers = media.workers === 0 ? Math.max(1, availableParallelism() - 1) : media.workers;
   return new VoicePool({
@@ -307,7 +344,7 @@ function createVoicePool(config: Config, log: Logger, metrics: Metrics): VoicePo
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
     }),
     log,
-    onWorkerLost: () => metrics.workerCrashed(),
+    ...listeners,
   });
 }
 

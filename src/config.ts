@@ -5,7 +5,9 @@ import { type ConfigProblem, toConfigError } from './config/config-error.ts';
 import { type ConfigFile, isRecord, readConfigFile } from './config/config-file.ts';
 import { ConfigSchema, type RawConfig } from './config/schema.ts';
 import { ENV_PREFIX, expectedOf, SECTIONS, SETTINGS, type Setting } from './config/settings.ts';
+import { judgeTrunks, type JudgedTrunks } from './config/trunk-settings.ts';
 import type { LlmSettings, SttSettings, TtsSettings } from './model/provider.ts';
+import type { Trunk } from './signaling/trunk/trunk.ts';
 
 export { ConfigError } from './config/config-error.ts';
 
@@ -28,6 +30,7 @@ export interface Config {
   readonly stt: SttSettings;
   readonly llm: LlmSettings;
   readonly tts: TtsSettings;
+  readonly mail: CamelKeys<RawConfig['mail']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
   readonly log: CamelKeys<RawConfig['log']>;
   readonly dataDir: string;
@@ -36,6 +39,7 @@ export interface Config {
   readonly adminKey: string | null;
   /** Dialed number or name → agent id. */
   readonly numbers: ReadonlyMap<string, string>;
+  readonly trunks: readonly Trunk[];
   /** Path of the file that was read, null when there was none. */
   readonly file: string | null;
   /** Values that must never be written anywhere: for the logger. */
@@ -70,9 +74,11 @@ export function loadConfig(env: Environment, cwd: string = process.cwd()): Confi
 
   const raw = assemble(found);
   problems.push(...judge(raw, found));
+  const trunks = judgeTrunks(found.get('trunks')?.value, (keys) => file?.where(keys) ?? '', cwd);
+  problems.push(...trunks.problems);
   const [first, ...others] = problems;
   if (first !== undefined) throw toConfigError([first, ...others]);
-  return toConfig(schema.Parse(raw), file, cwd, found);
+  return toConfig(schema.Parse(raw), { file, cwd, found, trunks });
 }
 
 function findFile(env: Environment, cwd: string): ConfigFile | null {
@@ -190,7 +196,8 @@ function judge(raw: unknown, found: ReadonlyMap<string, Found>): ConfigProblem[]
   if (!named.has('media.ports') && parsePorts(valueOf(raw, 'media', 'ports')) === null) {
     named.add('media.ports');
   }
-  return SETTINGS.filter(({ name }) => named.has(name)).map((setting) => ({
+  // `trunks` is judged apart, item by item.
+  return SETTINGS.filter(({ name }) => named.has(name) && name !== 'trunks').map((setting) => ({
     code: 'CONFIG_MALFORMED_SETTING',
     where: found.get(setting.name)?.where ?? setting.name,
     message: `${setting.name}: expected ${expectedOf(setting)}${got(setting, found)}`,
@@ -216,12 +223,15 @@ function parsePorts(text: unknown): PortRange | null {
   return first >= 1024 && last <= 65_535 && last > first ? { first, last } : null;
 }
 
-function toConfig(
-  raw: RawConfig,
-  file: ConfigFile | null,
-  cwd: string,
-  found: ReadonlyMap<string, Found>,
-): Config {
+/** Where the settings came from. */
+interface Sources {
+  readonly file: ConfigFile | null;
+  readonly cwd: string;
+  readonly found: ReadonlyMap<string, Found>;
+  readonly trunks: JudgedTrunks;
+}
+
+function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config {
   const dataDir = resolve(cwd, raw.data_dir);
   const ports = parsePorts(raw.media.ports);
   if (ports === null) throw new TypeError('media.ports was judged and is no range');
@@ -232,6 +242,7 @@ function toConfig(
     stt: toStt(raw.stt),
     llm: toLlm(raw.llm),
     tts: toTts(raw.tts),
+    mail: camelKeys(raw.mail),
     limits: camelKeys(raw.limits),
     log: camelKeys(raw.log),
     dataDir,
@@ -241,11 +252,13 @@ function toConfig(
         : resolve(cwd, raw.database_url.slice('sqlite:'.length)),
     adminKey: raw.admin_key ?? null,
     numbers: new Map(Object.entries(raw.numbers)),
+    trunks: trunks.trunks,
     file: file?.path ?? null,
     secrets: SETTINGS.filter(({ isSecret }) => isSecret)
       .map(({ name }) => found.get(name)?.value)
       .filter((value) => typeof value === 'string')
-      .flatMap((value) => secretsIn(value)),
+      .flatMap((value) => secretsIn(value))
+      .concat(trunks.secrets),
   };
 }
 

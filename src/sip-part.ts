@@ -45,6 +45,15 @@ export class SipPart implements Part {
     return this.#engine;
   }
 
+  /** What the embedded engine counted since it started, by event; empty with drachtio-server. */
+  totals(): Readonly<Record<string, number>> {
+    const stats = this.#engine?.stats();
+    if (stats === undefined) return {};
+    return Object.fromEntries(
+      Object.entries(stats).filter(([, value]) => typeof value === 'number'),
+    );
+  }
+
   get signaling(): SipSignaling {
     if (this.#signaling === null) throw new TypeError('SIP is not started');
     return this.#signaling;

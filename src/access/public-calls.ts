@@ -18,7 +18,7 @@ export interface PublicCallsOptions {
     id: AgentId,
   ) => Promise<{ readonly agent: AgentSnapshot; readonly isShareable: boolean } | null>;
   readonly admission: () => Pick<PublicAdmission, 'admit'>;
-  /** A place that could not be written as given back, or as used. */
+  /** A count that could not be written: the call goes on. */
   readonly onError: (error: unknown) => void;
   readonly calls: () => Pick<CallService, 'onWebOffer' | 'resumeWebCall'>;
 }
@@ -42,9 +42,8 @@ export class PublicCalls {
     }
     const place = await admission().admit(agentId);
     if (!place.isAdmitted) return { type: 'busy', retryAfterSeconds: place.retryAfterSeconds };
-    const { agent } = found;
     const reply = await calls().onWebOffer({
-      agent,
+      agent: found.agent,
       offerSdp,
       onAnswered: () => void place.connected().catch(onError),
       onOver: () => void place.release().catch(onError),

@@ -37,10 +37,16 @@ export interface CallServiceOptions extends CallParts {
 export interface WebCallRequest {
   readonly agent: AgentSnapshot;
   readonly offerSdp: string;
-  /** The browser's media is connected. At most once. */
+  /** The two have met. At most once. */
   readonly onAnswered: () => void;
   /** The call is over, or there will be none. Exactly once. */
   readonly onOver: () => void;
+}
+
+/** Whoever gave the call its place. */
+interface CallOwner {
+  readonly release: () => void;
+  readonly onAnswered?: () => void;
 }
 
 /** The browser of a live call offers again, e.g. since its network changed. */
@@ -83,12 +89,12 @@ export class CallService {
     if (!place.admitted) return this.#refuse(invite, agent, place.reason);
     const record = this.#newRecord(agent, originOf(invite));
     const party = new SipParty(invite, this.#options.pool);
-    await this.#add(record, agent, party, () => place.release()).begin();
+    const release = () => place.release();
+    await this.#add(record, agent, party, { release }).begin();
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
-  async onWebOffer(request: WebCallRequest): Promise<WebCallReply> {
-    const { agent, offerSdp, onOver } = request;
+  async onWebOffer({ agent, offerSdp, onAnswered, onOver }: WebCallRequest): Promise<WebCallReply> {
     const place = this.#options.admission.admit(agent);
     const record = this.#newRecord(agent, WEB_ORIGIN);
     if (!place.admitted) {
@@ -96,11 +102,12 @@ export class CallService {
       this.#writeRefused(record, place.reason, null);
       return { accepted: false, reason: place.reason };
     }
-    const party = new WebParty(offerSdp, this.#options.pool, request.onAnswered);
-    const call = this.#add(record, agent, party, () => {
+    const party = new WebParty(offerSdp, this.#options.pool);
+    const release = () => {
       place.release();
       onOver();
-    });
+    };
+    const call = this.#add(record, agent, party, { release, onAnswered });
     void call.begin();
     const answer = await party.answer;
     return answer.accepted ? { ...answer, callId: record.id } : answer;
@@ -148,17 +155,20 @@ export class CallService {
     }
   }
 
-  #add(record: CallRecord, agent: AgentSnapshot, party: Party, release: () => void): Call {
-    const call = new Call(record, agent, party, this.#options, this.#listener(release));
+  #add(record: CallRecord, agent: AgentSnapshot, party: Party, owner: CallOwner): Call {
+    const call = new Call(record, agent, party, this.#options, this.#listener(owner));
     this.#calls.set(record.id, call);
     this.#options.observer.onStarted?.(record);
     return call;
   }
 
-  #listener(release: () => void): CallListener {
+  #listener({ release, onAnswered }: CallOwner): CallListener {
     const { observer } = this.#options;
     return {
-      onAnswered: (call) => observer.onAnswered?.(call),
+      onAnswered: (call) => {
+        onAnswered?.();
+        observer.onAnswered?.(call);
+      },
       onTurn: (call, turn) => observer.onTurn?.(call, turn),
       onActivity: (call, activity) => observer.onActivity?.(call, activity),
       onEnded: (call, ending) => {

@@ -6,6 +6,8 @@ import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
+import { SignalingError } from '../signaling/signaling-error.ts';
+import type { SipLegEnd } from '../signaling/sip-leg.ts';
 import { VoiceError, type VoiceErrorCode } from '../voice/voice-error.ts';
 import type { VoiceLeg, VoiceLegEvents } from '../voice/voice-leg.ts';
 import { type CallEventType, type CallState, nextCallState } from './call-state.ts';
@@ -158,8 +160,10 @@ export class Call {
   }
 
   #onJoinFailed(error: unknown): void {
-    const reason = reasonOf(error);
     if (this.#isEnding()) return;
+    const end = endOfInvite(error);
+    if (end !== null) return this.#endNow(end.reason ?? 'internal-error', end);
+    const reason = reasonOf(error);
     if (reason === 'internal-error') this.#log.fatal({ err: error }, 'a call failed');
     else this.#log.warn({ err: error, reason }, 'a call could not be accepted');
     this.#endNow(reason, { sipStatus: this.party.refuse(reason), detail: null });
@@ -240,6 +244,18 @@ export class Call {
       this.#log.error({ err: error, row }, 'a call row could not be written');
     }
   }
+}
+
+/** The INVITE ended while it was being answered: that is no failure, and nothing to refuse. */
+function endOfInvite(error: unknown): SipLegEnd | null {
+  if (!(error instanceof SignalingError)) return null;
+  if (error.code === 'INVITE_CANCELED') {
+    return { reason: 'caller-canceled', sipStatus: 487, detail: null };
+  }
+  if (error.code === 'ENGINE_LOST') {
+    return { reason: 'sip-engine-lost', sipStatus: null, detail: null };
+  }
+  return null;
 }
 
 function reasonOf(error: unknown): RefusalReason {

@@ -19,21 +19,15 @@ export class WebParty implements Party {
   readonly answer: Promise<WebAnswer>;
   readonly #offerSdp: string;
   readonly #pool: Pick<VoicePool, 'openWebLeg'>;
-  readonly #onAnswered: () => void;
   /** Whoever has it may carry the call on from another network. */
   readonly #resumeToken = randomText(32);
   #settle: (answer: WebAnswer) => void = () => {};
   #voice: WebVoiceLeg | null = null;
   #hasMet = false;
 
-  constructor(
-    offerSdp: string,
-    pool: Pick<VoicePool, 'openWebLeg'>,
-    onAnswered: () => void = () => {},
-  ) {
+  constructor(offerSdp: string, pool: Pick<VoicePool, 'openWebLeg'>) {
     this.#offerSdp = offerSdp;
     this.#pool = pool;
-    this.#onAnswered = onAnswered;
     this.answer = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -71,7 +65,6 @@ export class WebParty implements Party {
     if (this.#hasMet || desk.isEnding) return;
     this.#hasMet = true;
     desk.answered();
-    this.#onAnswered();
     desk.converse();
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isNode, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml';
 import { type ConfigProblem, toConfigError } from './config-error.ts';
 
 const FILE_BYTES_MAX = 1_048_576;
@@ -8,7 +8,7 @@ const FILE_BYTES_MAX = 1_048_576;
 export interface ConfigFile {
   readonly path: string;
   readonly content: Readonly<Record<string, unknown>>;
-  /** `config/trunkline.yaml:3:7` of a key such as `['http', 'port']`, or of what holds it. */
+  /** `config/trunkline.yaml:3:7` of a key such as `['http', 'port']` or `['trunks', '0']`, or of what holds it. */
   where(keys: readonly string[]): string;
 }
 
@@ -75,6 +75,13 @@ function offsetOf(map: YAMLMap.Parsed, keys: readonly string[]): number {
   let offset = map.range[0];
   let level: unknown = map;
   for (const key of keys) {
+    if (isSeq(level)) {
+      const item = level.items[Number(key)];
+      if (!isNode(item)) break;
+      offset = item.range?.[0] ?? offset;
+      level = item;
+      continue;
+    }
     if (!isMap(level)) break;
     const pair = level.items.find((item) => isNode(item.key) && String(item.key) === key);
     if (pair === undefined || !isNode(pair.key)) break;

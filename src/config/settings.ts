@@ -12,6 +12,7 @@ export interface SettingSchema {
   readonly expected?: string;
   readonly secret?: boolean;
   readonly properties?: Readonly<Record<string, SettingSchema>>;
+  readonly items?: SettingSchema;
 }
 
 /** One setting: a leaf of the schema. */
@@ -20,7 +21,7 @@ export interface Setting {
   readonly name: string;
   readonly section: string | null;
   readonly key: string;
-  /** `TRUNKLINE_HTTP_PORT`; null for a map, which only a file can hold. */
+  /** `TRUNKLINE_HTTP_PORT`; null for maps and `trunks`, which only a file can hold. */
   readonly env: string | null;
   readonly isSecret: boolean;
   readonly schema: SettingSchema;
@@ -49,7 +50,8 @@ export function sectionDescription(section: string): string {
 
 function toSetting(section: string | null, key: string, schema: SettingSchema): Setting {
   const name = section === null ? key : `${section}.${key}`;
-  const isMap = schema.type === 'object';
+  const isMap =
+    schema.type === 'object' || (schema.type === 'array' && schema.items?.type === undefined);
   return {
     name,
     section,
@@ -61,7 +63,7 @@ function toSetting(section: string | null, key: string, schema: SettingSchema): 
 }
 
 /** What a setting wants, for a message: `a whole number from 0 to 65535`. */
-export function expectedOf({ schema }: Setting): string {
+export function expectedOf({ schema }: Pick<Setting, 'schema'>): string {
   if (schema.expected !== undefined) return schema.expected;
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`;
   if (schema.type === 'integer' || schema.type === 'number') {

@@ -106,13 +106,13 @@ export function timeVariables(
   nowMs: number,
 ): Record<string, string> {
   const timeZone = validZone(variables['time_zone']);
-  const at = new Date(nowMs);
-  const format = (options: Intl.DateTimeFormatOptions): string =>
-    new Intl.DateTimeFormat('en-US', { ...options, timeZone }).format(at).replace(/\u202f/g, ' ');
-  const date = format({ year: 'numeric', month: 'long', day: 'numeric' });
-  const weekday = format({ weekday: 'long' });
-  const time = format({ hour: 'numeric', minute: '2-digit', hour12: true });
-  const clock = format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const formats = formatsOf(timeZone);
+  const text = (format: Intl.DateTimeFormat): string =>
+    format.format(nowMs).replace(/\u202f/g, ' ');
+  const date = text(formats.date);
+  const weekday = text(formats.weekday);
+  const time = text(formats.time);
+  const clock = text(formats.clock);
   const [hour = 0, minute = 0] = clock.split(':').map(Number);
   return {
     time_zone: timeZone,
@@ -125,14 +125,60 @@ export function timeVariables(
   };
 }
 
-function validZone(timeZone: string | undefined): string {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (timeZone === undefined || timeZone === '') return own;
+/** A formatter costs half a millisecond to make; a call asks several times. */
+interface ZoneFormats {
+  readonly date: Intl.DateTimeFormat;
+  readonly weekday: Intl.DateTimeFormat;
+  readonly time: Intl.DateTimeFormat;
+  readonly clock: Intl.DateTimeFormat;
+}
+
+/** There are about 600 zones; whoever sets one per call cannot fill more than this. */
+const ZONES_MAX = 64;
+const formatsByZone = new Map<string, ZoneFormats>();
+const zonesByName = new Map<string, string>();
+
+function formatsOf(timeZone: string): ZoneFormats {
+  const known = formatsByZone.get(timeZone);
+  if (known !== undefined) return known;
+  const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat('en-US', { ...options, timeZone });
+  const made: ZoneFormats = {
+    date: format({ year: 'numeric', month: 'long', day: 'numeric' }),
+    weekday: format({ weekday: 'long' }),
+    time: format({ hour: 'numeric', minute: '2-digit', hour12: true }),
+    clock: format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
+  };
+  keep(formatsByZone, timeZone, made);
+  return made;
+}
+
+/** The zone of that name in its canonical form; the machine's own when there is none. */
+function validZone(name = ''): string {
+  const known = zonesByName.get(name);
+  if (known !== undefined) return known;
+  const zone = name === '' ? ownZone() : (canonicalZone(name) ?? ownZone());
+  keep(zonesByName, name, zone);
+  return zone;
+}
+
+function ownZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+function canonicalZone(name: string): string | null {
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone }).resolvedOptions().timeZone;
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone;
   } catch {
-    return own;
+    return null;
   }
+}
+
+/** The oldest entry makes room. */
+function keep<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  const [oldest] = map.keys();
+  if (map.size >= ZONES_MAX && oldest !== undefined) map.delete(oldest);
+  map.set(key, value);
 }
 
 function partOfDay(hour: number): 'morning' | 'afternoon' | 'evening' {

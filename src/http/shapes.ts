@@ -12,6 +12,12 @@ export const V1Error = Type.Object(
   { title: 'Error' },
 );
 
+/** Errors of public chat and of its owners' routes. */
+export const ChatProblem = Type.Object(
+  { detail: Type.String(), code: Type.String(), request_id: Type.String() },
+  { title: 'ChatError' },
+);
+
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const oneOf = <const Values extends readonly string[]>(

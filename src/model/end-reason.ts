@@ -63,6 +63,8 @@ export const END_REASONS = {
   'callee-busy': 'none',
   /** Outbound: any other refusal. */
   'callee-refused': 'caller',
+  /** Outbound: no host of any trunk took the call: no answer, or 5xx before it rang. */
+  'trunk-unavailable': 'provider',
 } as const satisfies Record<string, Blame>;
 
 export type EndReason = keyof typeof END_REASONS;

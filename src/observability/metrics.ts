@@ -6,10 +6,6 @@ import type { LegReport } from '../model/media.ts';
 /** Where a packet of ours or theirs was lost, or refused. */
 type PacketFate = 'lost' | 'late' | 'duplicate' | 'stranger' | 'malformed';
 
-export type ProviderKind = 'stt' | 'llm' | 'tts';
-
-export type SipMethod = 'INVITE' | 'BYE' | 'CANCEL' | 'OPTIONS' | 'REGISTER' | 'other';
-
 /**
  * Every number that `/metrics` shows. Base units stand in the names; labels come from closed
  * unions, never from a caller.
@@ -23,13 +19,12 @@ export interface Metrics {
   replyStarted(seconds: number): void;
   /** Answer → first packet of the greeting. */
   greetingStarted(seconds: number): void;
-  /** Caller's onset → agent held. */
-  bargeIn(seconds: number): void;
-  providerFailed(kind: ProviderKind): void;
+  /** The caller cut the agent off. */
+  agentInterrupted(): void;
   workerCrashed(): void;
-  /** How late a worker's ticker ran, its own p99 of a reporting period. */
-  workerLate(seconds: number): void;
-  sipRequest(method: SipMethod, result: 'taken' | 'refused' | 'dropped'): void;
+  chatMemoryFailed(): void;
+  /** The language model could not answer in public chat. */
+  chatReplyFailed(): void;
   httpRequest(method: string, status: number, seconds: number): void;
   /** Read each time the metrics are asked for. */
   observe(live: LiveFigures): void;
@@ -50,7 +45,20 @@ export interface LiveFigures {
   readonly callsLive?: () => number;
   readonly waitingWrites?: () => number;
   readonly sipTransactions?: () => number;
-  readonly mediaPortsFree?: () => number;
+  /** Totals of the embedded SIP engine by name; empty with drachtio-server. */
+  readonly sipTotals?: () => Readonly<Record<string, number>>;
+  readonly workers?: () => readonly WorkerFigures[];
+}
+
+/** One voice worker: its place, and how it is doing. */
+export interface WorkerFigures {
+  readonly worker: number;
+  readonly legs: number;
+  /** Part of its time that its ticks take, 0..1. */
+  readonly load: number;
+  readonly ticks: number;
+  /** Ticks that ran more than 5 ms late. */
+  readonly lateTicks: number;
 }
 
 const SHORT_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -143,21 +151,22 @@ function otherMetrics(registry: Registry) {
   const speech = (name: string, help: string) => histogram(registry, name, help, SPEECH_SECONDS);
   const reply = speech('trunkline_reply_latency_seconds', 'End of speech to first reply packet.');
   const greeting = speech('trunkline_greeting_latency_seconds', 'Answer to first packet.');
-  const bargeIn = speech('trunkline_barge_in_seconds', 'Onset of speech to agent held.');
-  const late = speech('trunkline_worker_lateness_seconds', "Voice workers' ticker lateness, p99.");
+  const interruptions = counter(
+    registry,
+    'trunkline_agent_interruptions_total',
+    'Agent turns that the caller cut off.',
+  );
   const crashes = counter(registry, 'trunkline_worker_crashes_total', 'Voice workers that died.');
-  const failures = new Counter({
-    name: 'trunkline_provider_failures_total',
-    help: 'Speech and language provider failures beyond their retries.',
-    labelNames: ['kind'] as const,
-    registers,
-  });
-  const sip = new Counter({
-    name: 'trunkline_sip_requests_total',
-    help: 'SIP requests received, by method and what became of them.',
-    labelNames: ['method', 'result'] as const,
-    registers,
-  });
+  const chatReplies = counter(
+    registry,
+    'trunkline_chat_reply_failures_total',
+    'Messages of public chat that the language model could not answer.',
+  );
+  const memories = counter(
+    registry,
+    'trunkline_chat_memory_failures_total',
+    'Memories of people in public chat that could not be brought up to date.',
+  );
   const http = new Histogram({
     name: 'trunkline_http_request_seconds',
     help: 'HTTP requests, by method and class of status.',
@@ -168,12 +177,10 @@ function otherMetrics(registry: Registry) {
   return {
     replyStarted: (seconds: number) => reply.observe(seconds),
     greetingStarted: (seconds: number) => greeting.observe(seconds),
-    bargeIn: (seconds: number) => bargeIn.observe(seconds),
-    workerLate: (seconds: number) => late.observe(seconds),
+    agentInterrupted: () => interruptions.inc(),
     workerCrashed: () => crashes.inc(),
-    providerFailed: (kind: ProviderKind) => failures.inc({ kind }),
-    sipRequest: (method: SipMethod, result: 'taken' | 'refused' | 'dropped') =>
-      sip.inc({ method, result }),
+    chatMemoryFailed: () => memories.inc(),
+    chatReplyFailed: () => chatReplies.inc(),
     httpRequest(method: string, status: number, seconds: number) {
       const known = METHODS.includes(method) ? method : 'other';
       http.observe({ method: known, status: `${Math.floor(status / 100)}xx` }, seconds);
@@ -206,5 +213,46 @@ function observe(registry: Registry, live: LiveFigures): void {
   gauge('trunkline_calls_live', 'Calls now.', live.callsLive);
   gauge('trunkline_storage_writes_waiting', 'Writes not yet durable.', live.waitingWrites);
   gauge('trunkline_sip_transactions', 'SIP transactions in hand.', live.sipTransactions);
-  gauge('trunkline_media_ports_free', 'RTP ports that no call holds.', live.mediaPortsFree);
+  labelled(registry, {
+    name: 'trunkline_sip_events',
+    help: 'Totals of the SIP engine since it started, by event.',
+    label: 'event',
+    read: () => Object.entries(live.sipTotals?.() ?? {}),
+  });
+  const ofWorkers = (name: string, help: string, value: (figures: WorkerFigures) => number) =>
+    labelled(registry, {
+      name,
+      help,
+      label: 'worker',
+      read: () => (live.workers?.() ?? []).map((each) => [`${each.worker}`, value(each)]),
+    });
+  ofWorkers('trunkline_worker_legs', 'Legs of a voice worker.', ({ legs }) => legs);
+  ofWorkers('trunkline_worker_load_ratio', 'Part of its time spent ticking.', ({ load }) => load);
+  ofWorkers('trunkline_worker_ticks', 'Ticks since it started.', ({ ticks }) => ticks);
+  ofWorkers('trunkline_worker_late_ticks', 'Those over 5 ms late.', ({ lateTicks }) => lateTicks);
+}
+
+/** Label values are places or names of ours, never a caller's. */
+function labelled(
+  registry: Registry,
+  options: {
+    readonly name: string;
+    readonly help: string;
+    readonly label: 'event' | 'worker';
+    readonly read: () => readonly (readonly [string, number])[];
+  },
+): void {
+  const { name, help, label, read } = options;
+  registry.registerMetric(
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [value, figure] of read()) this.set({ [label]: value }, figure);
+      },
+    }),
+  );
 }

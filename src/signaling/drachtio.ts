@@ -31,6 +31,8 @@ export interface SrfRequest extends SrfMessage {
   readonly protocol: string;
   /** CANCEL came; the engine has answered the INVITE with 487 already. */
   on(event: 'cancel', listener: (cancel: SrfMessage | undefined) => void): void;
+  /** Of a request of ours. Provisional responses come here too. */
+  on(event: 'response', listener: (res: SrfResponse) => void): void;
   /** Of a request of ours: sends CANCEL. Throws when it is no INVITE of ours. */
   cancel(
     options: { readonly headers?: Record<string, string> },
@@ -46,6 +48,8 @@ export interface SrfSendOptions {
 export interface SrfResponse extends SrfMessage {
   readonly status: number;
   readonly reason: string;
+  /** Of a response to a request of ours: who sent it; empty when the engine made it. */
+  readonly source_address: string;
   /**
    * `onPrack` is called for a reliable provisional response only. Throws for a status it does
    * not know; after a final response it does nothing but call back with an error.
@@ -115,6 +119,12 @@ export interface SrfClient {
     res: SrfResponse,
     options: { readonly localSdp: string; readonly headers: Record<string, string> },
     callback: (error: unknown, dialog?: SrfDialog) => void,
+  ): void;
+  /** Sends a request outside any dialog; calls back when the engine has sent it, or will not. */
+  request(
+    uri: string,
+    options: SrfSendOptions & { readonly method: string; readonly proxy?: string },
+    callback: (error: unknown, sent?: SrfRequest) => void,
   ): void;
   /** A refusal calls back with an error that has `status` and `res`. */
   createUAC(

@@ -4,7 +4,8 @@ import { EstablishedLeg } from './established-leg.ts';
 import { ENGINE_LOST_END, endOfRefusal } from './leg-end.ts';
 import { SignalingError } from './signaling-error.ts';
 import { formatParty } from './sip-address.ts';
-import { isHeaderSafe, offerBody } from './sip-headers.ts';
+import { isMadeByEngine } from './plain-request-client.ts';
+import { cseqNumber, isHeaderSafe, offerBody } from './sip-headers.ts';
 import type { SipLeg, SipLegEnd, SipLegEvents } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
 import { OUTGOING_SDP_BYTES_MAX } from './sip-settings.ts';
@@ -23,6 +24,20 @@ export interface DialRequest {
   readonly timeoutMs: number;
   /** Aborting cancels the call; the result is then an end without a reason. */
   readonly signal: AbortSignal;
+  /**
+   * Told of each refusal that is not our own doing. Headers given back send the INVITE again in
+   * the same call, with the next CSeq: credentials, a longer session. Null: it is refused.
+   */
+  readonly onRefusal?: (refusal: DialRefusal) => Readonly<Record<string, string>> | null;
+}
+
+/** A final answer of 300 or more. */
+export interface DialRefusal {
+  readonly status: number;
+  /** It reached nobody: the engine gave up, or could not send it. */
+  readonly isFromEngine: boolean;
+  /** Repeated headers joined by commas. */
+  readonly get: (name: string) => string | undefined;
 }
 
 /** What happens before the answer. Early media comes with the description of the far side. */
@@ -40,6 +55,8 @@ export type DialResult =
   | ({ readonly type: 'ended' } & SipLegEnd);
 
 export const DIAL_HEADERS_MAX = 32;
+/** Times one INVITE is sent again with other headers. */
+const RESENDS_MAX = 6;
 
 const RESERVED = new Set(
   'via from to call-id cseq contact content-length content-type max-forwards route record-route'.split(
@@ -82,6 +99,7 @@ export class OutboundDial {
   /** Answer of a reliable provisional response: the 200 need not repeat it (RFC 3262 §5). */
   #earlyAnswerSdp = '';
   #cancelEnd: SipLegEnd | null = null;
+  #resends = 0;
   #timer: NodeJS.Timeout | null = null;
   #untrack: (() => void) | null = null;
   #resolve: (result: DialResult) => void = () => {};
@@ -123,15 +141,16 @@ export class OutboundDial {
       this.#timer = setTimeout(() => {
         this.#cancel({ reason: 'no-answer', sipStatus: 487, detail: null });
       }, timeoutMs);
-      this.#send();
+      this.#send({ From: formatParty(this.#request.from) });
     });
   }
 
-  #send(): void {
-    const { uri, from, headers = {}, offerSdp, proxy } = this.#request;
+  /** @param identity From, and what ties a repeated INVITE to the one before */
+  #send(identity: Readonly<Record<string, string>>): void {
+    const { uri, headers = {}, offerSdp, proxy } = this.#request;
     const options = {
       localSdp: offerSdp,
-      headers: { ...headers, From: formatParty(from), 'Content-Type': 'application/sdp' },
+      headers: { ...headers, ...identity, 'Content-Type': 'application/sdp' },
       ...(proxy === undefined ? {} : { proxy }),
     };
     const progress = {
@@ -198,9 +217,29 @@ export class OutboundDial {
       this.#settle({ type: 'ended', ...this.#cancelEnd });
       return;
     }
-    const { status, reason } = refusalOf(error);
-    if (status === null) this.#log.warn({}, 'the engine did not send an INVITE');
-    this.#settle({ type: 'ended', ...endOfRefusal(status ?? 503, reason) });
+    const refusal = refusalOf(error);
+    if (refusal === null) this.#log.warn({}, 'the engine did not send an INVITE');
+    const again = this.#answerTo(refusal);
+    if (again !== null) {
+      this.#send(again);
+      return;
+    }
+    const { status, get } = refusal ?? UNSENT;
+    this.#settle({ type: 'ended', ...endOfRefusal(status, get('reason')) });
+  }
+
+  /** Headers of the INVITE that shall follow; null when none shall. */
+  #answerTo(refusal: DialRefusal | null): Readonly<Record<string, string>> | null {
+    const further = this.#request.onRefusal?.(refusal ?? UNSENT) ?? null;
+    const invite = this.#invite;
+    if (further === null || invite === null || this.#state !== 'calling') return null;
+    const cseq = cseqNumber(invite);
+    const [from, callId] = [invite.get('from'), invite.get('call-id')];
+    this.#resends += 1;
+    if (this.#resends > RESENDS_MAX || cseq === null) return null;
+    if (from === undefined || callId === undefined) return null;
+    this.#invite = null;
+    return { ...further, From: from, 'Call-ID': callId, CSeq: `${cseq + 1} INVITE` };
   }
 
   #cancel(end: SipLegEnd): void {
@@ -232,27 +271,21 @@ export class OutboundDial {
   }
 }
 
-/** A refusal is a SipError with the response; anything else never left the engine. */
-function refusalOf(error: unknown): {
-  readonly status: number | null;
-  readonly reason: string | undefined;
-} {
-  if (typeof error !== 'object' || error === null || !('status' in error)) {
-    return { status: null, reason: undefined };
-  }
-  const status = typeof error.status === 'number' ? error.status : null;
-  return { status, reason: reasonHeaderOf(error) };
+/** What never left the engine. */
+const UNSENT: DialRefusal = { status: 503, isFromEngine: true, get: () => undefined };
+
+/** A refusal is a SipError with the response; null for anything else: it never left the engine. */
+function refusalOf(error: unknown): DialRefusal | null {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return null;
+  const { status } = error;
+  if (typeof status !== 'number') return null;
+  const response = 'res' in error && isResponse(error.res) ? error.res : null;
+  return {
+    status,
+    isFromEngine: response === null || isMadeByEngine(response),
+    get: (name) => response?.get(name),
+  };
 }
 
-function reasonHeaderOf(error: object): string | undefined {
-  if (!('res' in error) || typeof error.res !== 'object' || error.res === null) return undefined;
-  if (!('msg' in error.res) || typeof error.res.msg !== 'object' || error.res.msg === null) {
-    return undefined;
-  }
-  const { msg } = error.res;
-  if (!('headers' in msg) || typeof msg.headers !== 'object' || msg.headers === null) {
-    return undefined;
-  }
-  const entry = Object.entries(msg.headers).find(([name]) => name.toLowerCase() === 'reason');
-  return typeof entry?.[1] === 'string' ? entry[1] : undefined;
-}
+const isResponse = (value: unknown): value is SrfResponse =>
+  typeof value === 'object' && value !== null && 'source_address' in value && 'get' in value;

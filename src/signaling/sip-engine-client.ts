@@ -6,8 +6,11 @@ import { InboundInvite } from './inbound-invite.ts';
 import { ENGINE_LOST_END } from './leg-end.ts';
 import type { DialEvents, DialRequest, DialResult } from './outbound-dial.ts';
 import { checkDialRequest, OutboundDial } from './outbound-dial.ts';
+import type { PlainRequest, PlainResult } from './plain-request-client.ts';
+import { sendPlainRequest } from './plain-request-client.ts';
 import { answerPlainRequest, respond, ROUTED_METHODS } from './plain-requests.ts';
 import { SignalingError } from './signaling-error.ts';
+import type { InboundRequest, InboundVerdict } from './trunk/inbound-policy.ts';
 import { offerBody, unsupportedExtensions } from './sip-headers.ts';
 import type { SipInvite } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
@@ -22,6 +25,8 @@ export interface SipEngineOptions extends EngineAddress {
   readonly onLost?: (why: string) => void;
   /** Name of the trunk a source belongs to, null for none. */
   readonly trunkOf?: (sourceAddress: string) => string | null;
+  /** Judges every INVITE before anything is made of it; takes the place of `trunkOf`. */
+  readonly admit?: (request: InboundRequest) => InboundVerdict;
   readonly timeouts?: Partial<SignalingTimeouts>;
   readonly log: SignalingLog;
 }
@@ -38,6 +43,8 @@ export interface SipSignaling {
    * request that cannot be sent as it is.
    */
   dial(request: DialRequest, events: DialEvents): Promise<DialResult>;
+  /** Sends REGISTER or OPTIONS. Rejects only for what cannot be written into a message. */
+  request(request: PlainRequest): Promise<PlainResult>;
   /** From now on OPTIONS is answered with 503. INVITEs still come: their owner refuses them. */
   drain(): void;
   /** Lets go of the engine. What is still alive ends with `sip-engine-lost`. Idempotent. */
@@ -89,6 +96,11 @@ class SipEngineClient implements SipSignaling {
     if (!this.#isConnected) return { type: 'ended', ...ENGINE_LOST_END };
     const { log } = this.#options;
     return new OutboundDial(this.#connection, request, events, this.#timeouts, log).run();
+  }
+
+  async request(request: PlainRequest): Promise<PlainResult> {
+    if (!this.#isConnected) return { type: 'unanswered', why: 'no connection to the SIP engine' };
+    return sendPlainRequest(this.#connection, request);
   }
 
   drain(): void {
@@ -170,20 +182,32 @@ class SipEngineClient implements SipSignaling {
     });
   }
 
+  #admit(req: SrfRequest): InboundVerdict {
+    const { admit, trunkOf } = this.#options;
+    const { method, uri, source_address: sourceAddress } = req;
+    if (admit === undefined) return { type: 'take', trunk: trunkOf?.(sourceAddress) ?? null };
+    return admit({ method, uri, sourceAddress, authorization: req.get('authorization') });
+  }
+
   #onInvite(req: SrfRequest, res: SrfResponse): void {
     const refusal = refusalAtOnce(req);
     if (refusal !== null) {
       respond(res, refusal.status, { headers: refusal.headers });
       return;
     }
+    const verdict = this.#admit(req);
+    if (verdict.type === 'refuse') {
+      respond(res, verdict.status, { headers: challengeHeaders(verdict.challenges) });
+      return;
+    }
     const body = offerBody(req);
-    const { log, trunkOf, onInvite } = this.#options;
+    const { log, onInvite } = this.#options;
     const invite = new InboundInvite({
       connection: this.#connection,
       req,
       res,
       offerSdp: body.type === 'sdp' ? body.sdp : null,
-      trunk: trunkOf?.(req.source_address) ?? null,
+      trunk: verdict.trunk,
       timeouts: this.#timeouts,
       log,
     });
@@ -215,4 +239,13 @@ function refusalAtOnce(
   if (!req.has('contact')) return { status: 400, headers: {} };
   if (offerBody(req).type === 'unsupported') return { status: 415, headers: { Accept: ACCEPT } };
   return null;
+}
+
+/**
+ * Challenges may not be joined by commas (RFC 3261 §7.3.1), and srf would join repeated names:
+ * the further ones go as lines of their own inside the first value.
+ */
+function challengeHeaders(challenges: readonly string[]): Record<string, string> {
+  if (challenges.length === 0) return {};
+  return { 'WWW-Authenticate': challenges.join('\r\nWWW-Authenticate: ') };
 }

@@ -3,6 +3,9 @@ import { SUPPORTED } from './sip-settings.ts';
 
 export const KEPT_HEADERS_MAX = 32;
 export const KEPT_HEADER_CHARACTERS_MAX = 512;
+/** A signed identity (RFC 8224) or a long history is worthless when cut. */
+const LONG = new Set(['identity', 'history-info']);
+export const KEPT_LONG_HEADER_CHARACTERS_MAX = 2_048;
 
 /** Headers that say who calls, on whose behalf and why; lower case. */
 const KEPT = new Set([
@@ -35,7 +38,8 @@ export function keptHeaders(message: SrfMessage): Readonly<Record<string, string
     const lower = name.toLowerCase();
     if (kept.length >= KEPT_HEADERS_MAX) break;
     if (!KEPT.has(lower) && !/^x-[a-z0-9-]{1,64}$/.test(lower)) continue;
-    kept.push([lower, value.replace(/\s+/g, ' ').slice(0, KEPT_HEADER_CHARACTERS_MAX)]);
+    const most = LONG.has(lower) ? KEPT_LONG_HEADER_CHARACTERS_MAX : KEPT_HEADER_CHARACTERS_MAX;
+    kept.push([lower, value.replace(/\s+/g, ' ').slice(0, most)]);
   }
   return Object.fromEntries(kept);
 }

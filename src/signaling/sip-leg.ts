@@ -69,7 +69,7 @@ export interface SipInvite {
   readonly transport: string;
   /**
    * Headers worth showing on the call, by lower case name: identities, Diversion, User-Agent and
-   * a few `X-` headers. At most 32 of 512 characters.
+   * a few `X-` headers. At most 32 of 512 characters; Identity and History-Info of 2,048.
    */
   readonly headers: Readonly<Record<string, string>>;
   /** null: a late offer, we offer in the 200. */

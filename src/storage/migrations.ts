@@ -8,6 +8,7 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
+import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
 
@@ -128,6 +129,7 @@ const MIGRATIONS: readonly string[] = [
   WEB_CALL_REDEMPTIONS,
   INSTANT_LINKS,
   PUBLIC_ADMISSIONS,
+  PUBLIC_CHAT,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -6,6 +6,8 @@ import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
+import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
+import { type ChatRepository, createChatRepository } from './chat-repository.ts';
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
 import {
@@ -13,6 +15,7 @@ import {
   type InstantLinkRepository,
 } from './instant-link-repository.ts';
 import { migrate } from './migrations.ts';
+import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import {
   createPublicAdmissionRepository,
@@ -55,6 +58,9 @@ export interface Storage {
   readonly webCalls: WebCallRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
+  readonly publicLinks: PublicLinkRepository;
+  readonly chats: ChatRepository;
+  readonly chatMemories: ChatMemoryRepository;
   /** For rooms that add writes of their own beside a call's (billing). */
   readonly writes: WriteQueue;
   readonly instanceId: string;
@@ -101,6 +107,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       webCalls: createWebCallRepository(writes, reader),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
+      publicLinks: createPublicLinkRepository(writes, reader),
+      chats: createChatRepository(writes, reader),
+      chatMemories: createChatMemoryRepository(writes, reader),
       writes,
       instanceId,
       closeOrphans: () => keeper.closeOrphans(),

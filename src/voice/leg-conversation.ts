@@ -47,6 +47,10 @@ export class LegConversation {
     }
   }
 
+  setOnHold(isOnHold: boolean): void {
+    this.#conversation?.setOnHold(isOnHold);
+  }
+
   say(text: string): void {
     this.#conversation?.say(text);
   }

@@ -1,4 +1,5 @@
 import type { CodecName } from '../../src/model/media.ts';
+import type { Pcm } from './audio.ts';
 import { callerSays, type CallerVoice } from './test-caller.ts';
 import { LossyRelay, type LossyRelayOptions } from './lossy-relay.ts';
 import { type PhoneCallOptions, SipPhone, type SipText } from './sip-phone.ts';
@@ -115,8 +116,7 @@ export class CallPhone {
   /** Sends 8 kHz samples in the codec's rate. */
   play(samples8k: Int16Array): Promise<void> {
     const { sampleRateHz } = this.#media.codec;
-    const samples = sampleRateHz === TELEPHONE_RATE_HZ ? samples8k : doubled(samples8k);
-    return this.#media.say({ samples, sampleRateHz });
+    return this.#media.say({ samples: fromTelephoneRate(samples8k, sampleRateHz), sampleRateHz });
   }
 
   press(digit: string): Promise<void> {
@@ -158,8 +158,7 @@ export class CallPhone {
 
   /** All that the present media side has heard, at 8 kHz. */
   recordedPcm8k(): Int16Array {
-    const { samples, sampleRateHz } = this.#media.recording();
-    return sampleRateHz === TELEPHONE_RATE_HZ ? samples : halved(samples);
+    return toTelephoneRate(this.#media.recording());
   }
 
   /** BYE; resolves with its answer. */
@@ -195,31 +194,39 @@ export class CallPhone {
   }
 }
 
-/** Twice the rate, by a windowed sinc. */
-function doubled(samples: Int16Array): Int16Array {
-  const out = new Int16Array(samples.length * 2);
+/** 8 kHz samples at a multiple of that rate, by a windowed sinc. */
+export function fromTelephoneRate(samples: Int16Array, sampleRateHz: number): Int16Array {
+  const factor = sampleRateHz / TELEPHONE_RATE_HZ;
+  if (factor === 1) return samples;
+  const out = new Int16Array(samples.length * factor);
   for (let n = 0; n < out.length; n += 1) {
     let sum = 0;
-    const center = n / 2;
+    const center = n / factor;
     for (let k = Math.ceil(center) - REACH; k <= Math.floor(center) + REACH; k += 1) {
       sum += (samples[k] ?? 0) * kernel(center - k);
     }
-    out[n] = Math.max(-32_768, Math.min(32_767, Math.round(sum)));
+    out[n] = clamped(sum);
   }
   return out;
 }
 
-/** Half the rate; what lies above the new band is taken away first. */
-function halved(samples: Int16Array): Int16Array {
-  const out = new Int16Array(samples.length >> 1);
+/** Samples of a multiple of 8 kHz at 8 kHz; what lies above the new band is taken away first. */
+export function toTelephoneRate({ samples, sampleRateHz }: Pcm): Int16Array {
+  const factor = sampleRateHz / TELEPHONE_RATE_HZ;
+  if (factor === 1) return samples;
+  const out = new Int16Array(Math.floor(samples.length / factor));
   for (let n = 0; n < out.length; n += 1) {
     let sum = 0;
-    for (let k = 2 * n - 2 * REACH; k <= 2 * n + 2 * REACH; k += 1) {
-      sum += (samples[k] ?? 0) * kernel((2 * n - k) / 2) * 0.5;
+    for (let k = factor * (n - REACH); k <= factor * (n + REACH); k += 1) {
+      sum += ((samples[k] ?? 0) * kernel(n - k / factor)) / factor;
     }
-    out[n] = Math.max(-32_768, Math.min(32_767, Math.round(sum)));
+    out[n] = clamped(sum);
   }
   return out;
+}
+
+function clamped(sample: number): number {
+  return Math.max(-32_768, Math.min(32_767, Math.round(sample)));
 }
 
 const REACH = 12;

@@ -1,4 +1,5 @@
 import { SECTIONS, SETTINGS, sectionDescription, type Setting } from '../../src/config/settings.ts';
+import { TRUNK_SETTINGS } from '../../src/config/trunk-settings.ts';
 
 const INTRODUCTION = `# Trunkline's settings. Copy this file to config/trunkline.yaml, or name another by TRUNKLINE_CONFIG.
 #
@@ -22,8 +23,34 @@ const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
   'tts.provider': 'openai',
   'tts.base_url': 'https://api.openai.com/v1',
   'tts.api_key': 'sk-...',
+  'mail.host': 'smtp.example.org',
+  'mail.user': 'trunkline',
+  'mail.password': 'secret',
   database_url: 'sqlite:/var/lib/trunkline/trunkline.sqlite',
   admin_key: 'pk_live_0123456789abcdefghijklmnop',
+};
+
+/** What stands in the example of a trunk where there is no default. */
+const TRUNK_EXAMPLES: Readonly<Record<string, string>> = {
+  name: 'my-carrier',
+  hosts: '[sip.carrier.example, "backup.carrier.example:5080"]',
+  domain: 'carrier.example',
+  username: '"34911222333"',
+  auth_username: 'auth-34911222333',
+  password: '...',
+  password_file: '/run/secrets/my-carrier',
+  realm: 'carrier.example',
+  allowed_sources: '[203.0.113.0/24]',
+  inbound_username: 'carrier',
+  inbound_password: '...',
+  inbound_password_file: '/run/secrets/my-carrier-inbound',
+  caller_id_number: '"+34911222333"',
+  country: 'ES',
+  outbound_prefixes: '["+34"]',
+  external_address: '203.0.113.10',
+  tls_ca_file: '/etc/ssl/carrier.pem',
+  numbers: '{ "+34911222333": agt_demo }',
+  agent: 'agt_demo',
 };
 
 /** The whole text of config/trunkline.example.yaml, made from the schema. */
@@ -35,6 +62,21 @@ export function exampleConfig(): string {
   });
   const top = SETTINGS.filter(({ section }) => section === null);
   return [INTRODUCTION, ...sections, '\n', ...top.map((setting) => lineOf(setting, ''))].join('');
+}
+
+/** One trunk with every setting; those with a further "#" are unset, or as good as unset. */
+function trunkLines(): string {
+  const lines = Object.entries(TRUNK_SETTINGS).map(([name, schema], index) => {
+    const isUnset = schema.default === undefined && !['name', 'hosts'].includes(name);
+    const value = TRUNK_EXAMPLES[name] ?? plain(schema.default);
+    const setting = `${isUnset ? '#' : ''}${name}: ${value}`;
+    return `#   ${index === 0 ? '-' : ' '} # ${schema.description}\n#     ${setting}\n`;
+  });
+  return `# trunks:\n${lines.join('')}`;
+}
+
+function plain(value: unknown): string {
+  return Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
 }
 
 function lineOf({ name, key, env, schema }: Setting, indent: string): string {
@@ -49,5 +91,7 @@ function lineOf({ name, key, env, schema }: Setting, indent: string): string {
   }
   const value =
     typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default);
-  return `${comment}${indent}${key}: ${value}\n`;
+  const example = name === 'trunks' ? trunkLines() : '';
+  return `${comment}${indent}${key}: ${value}
+${example}`;
 }

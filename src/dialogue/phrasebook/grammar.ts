@@ -1,7 +1,7 @@
 import { assertNever } from '../../lib/assert-never.ts';
 import type { Phrasebook } from '../../model/agent.ts';
 import { ASSENT_PHRASES } from './assent.ts';
-import { compilePhrasebook } from './compile.ts';
+import { type CompiledBook, compilePhrasebook } from './compile.ts';
 import { sayNumber } from './numbers.ts';
 import type { Part, Variant } from './pattern.ts';
 import { CONTRACTED } from './words.ts';
@@ -28,10 +28,24 @@ export interface Grammar {
  */
 export function phrasebookGrammar(
   phrasebook: Phrasebook,
-  hasWord: (word: string) => boolean = () => true,
+  hasWord: (word: string) => boolean = anyWord,
 ): Grammar {
+  const book = compilePhrasebook(phrasebook);
+  if (hasWord !== anyWord) return writeGrammar(book, hasWord);
+  // Some 15 ms of work, which every call of an agent would do again on the ticker's thread.
+  const known = written.get(book) ?? writeGrammar(book, anyWord);
+  written.set(book, known);
+  return known;
+}
+
+const anyWord = (): boolean => true;
+
+/** Lives as long as the compiled book, which is kept for the books in use. */
+const written = new WeakMap<CompiledBook, Grammar>();
+
+function writeGrammar(book: CompiledBook, hasWord: (word: string) => boolean): Grammar {
   const writer = new GrammarWriter(hasWord);
-  for (const { variants } of compilePhrasebook(phrasebook).entries) {
+  for (const { variants } of book.entries) {
     for (const { parts } of variants) writer.add(parts);
   }
   return writer.finish();

@@ -1,0 +1,292 @@
+import { isIP } from 'node:net';
+import type { DialEvents, DialRequest, DialResult } from '../outbound-dial.ts';
+import { ENGINE_LOST_END } from '../leg-end.ts';
+import type { PlainRequest, PlainResult } from '../plain-request-client.ts';
+import type { SipSignaling } from '../sip-engine-client.ts';
+import type { SignalingLog } from '../sip-settings.ts';
+import { cachedDns, systemDns } from './dns-lookup.ts';
+import { InboundPolicy, type InboundRequest, type InboundVerdict } from './inbound-policy.ts';
+import type { RegistrationStatus } from './registration.ts';
+import { RegistrationClient } from './registration-client.ts';
+import { type DnsLookup, resolveTargets, type SipTarget } from './sip-targets.ts';
+import type { Trunk, TrunkHost, TrunkTransport } from './trunk.ts';
+import { TrunkBook } from './trunk-book.ts';
+import {
+  TrunkDialer,
+  type TrunkDialEvents,
+  type TrunkDialRequest,
+  type TrunkDialResult,
+} from './trunk-dialer.ts';
+import type { TrunkHealthStatus } from './trunk-health.ts';
+import { type TrunkFull, TrunkLimits } from './trunk-limits.ts';
+import { TrunkMonitor } from './trunk-monitor.ts';
+
+/**
+ * A trunk as `GET /v1/trunks` and metrics show it: nothing secret is in it, so it may be sent as
+ * it is. Times are Unix milliseconds.
+ */
+export interface TrunkView {
+  readonly name: string;
+  readonly transport: TrunkTransport;
+  /** As configured: `sip.example.org`, `203.0.113.7:5080`. */
+  readonly hosts: readonly string[];
+  /** Answers OPTIONS, and is registered where it should be. */
+  readonly isUp: boolean;
+  readonly health: TrunkHealthStatus;
+  /** null: not a registering trunk. */
+  readonly registration: RegistrationStatus | null;
+  /** In use now, in both directions. */
+  readonly channels: number;
+  readonly channelsMax: number;
+  readonly outboundPrefixes: readonly string[];
+  readonly numbers: readonly string[];
+}
+
+export interface TrunkServiceOptions {
+  readonly trunks: readonly Trunk[];
+  /** The connection to the SIP engine; null before there is one. */
+  readonly signaling: () => Pick<SipSignaling, 'isConnected' | 'request' | 'dial'> | null;
+  readonly log: SignalingLog;
+  /** Port that a Contact at a trunk's external address names. */
+  readonly sipPort?: () => number;
+  readonly onRegistration?: (trunk: string, status: RegistrationStatus) => void;
+  readonly onHealth?: (trunk: string, status: TrunkHealthStatus) => void;
+  readonly dns?: DnsLookup;
+  /** Unix time that never jumps back. */
+  readonly nowMs?: () => number;
+  readonly random?: () => number;
+  readonly registerTimeoutMs?: number;
+  readonly probeTimeoutMs?: number;
+}
+
+interface Running {
+  readonly trunk: Trunk;
+  readonly monitor: TrunkMonitor;
+  readonly registration: RegistrationClient | null;
+}
+
+/**
+ * All trunks: kept registered and probed, called through, and recognized when they call. Give
+ * `admit` and `isSource` to the SIP engine, and call `connected` whenever it is there.
+ */
+export class TrunkService {
+  readonly #options: Required<Omit<TrunkServiceOptions, 'registerTimeoutMs' | 'probeTimeoutMs'>> &
+    TrunkServiceOptions;
+  readonly #limits = new TrunkLimits();
+  readonly #dialer: TrunkDialer;
+  readonly #running = new Map<string, Running>();
+  #trunks: readonly Trunk[];
+  #book: TrunkBook;
+  #policy: InboundPolicy;
+  #isStarted = false;
+
+  constructor(options: TrunkServiceOptions) {
+    const nowMs = options.nowMs ?? (() => performance.timeOrigin + performance.now());
+    const defaults = {
+      nowMs,
+      random: Math.random,
+      sipPort: () => 5060,
+      onRegistration: () => {},
+      onHealth: () => {},
+    };
+    const dns = cachedDns(options.dns ?? systemDns(), nowMs);
+    this.#options = { ...defaults, ...options, dns };
+    this.#trunks = options.trunks;
+    this.#book = new TrunkBook(options.trunks);
+    this.#policy = new InboundPolicy({ book: this.#book, nowMs });
+    this.#dialer = new TrunkDialer({
+      trunks: () => this.#trunks,
+      limits: this.#limits,
+      dial: (request, events) => this.#dial(request, events),
+      targetsOf: (trunk) => this.#targetsForCall(trunk),
+      isUp: ({ name }) => this.#isUp(name),
+      isSourceOf: ({ name }, address) => this.#book.isSourceOf(name, address),
+      nowMs,
+      contactHost: (trunk) => this.#contactHost(trunk),
+    });
+  }
+
+  /** Registers and probes, as soon as there is a connection. */
+  start(): void {
+    this.#isStarted = true;
+    for (const trunk of this.#trunks) this.#run(trunk);
+  }
+
+  /** A connection to the SIP engine stands, the first or another. */
+  connected(): void {
+    for (const { registration } of this.#running.values()) registration?.renew();
+  }
+
+  /** Takes all registrations away, within `UNREGISTER_TIMEOUT_MS`. */
+  async stop(): Promise<void> {
+    this.#isStarted = false;
+    await Promise.all([...this.#running.keys()].map((name) => this.#halt(name)));
+  }
+
+  /** Other settings, by SIGHUP. Trunks that did not change go on undisturbed, and so do calls. */
+  async reload(trunks: readonly Trunk[]): Promise<void> {
+    const before = new Map(this.#trunks.map((trunk) => [trunk.name, fingerprint(trunk)]));
+    const changed = trunks.filter((trunk) => before.get(trunk.name) !== fingerprint(trunk));
+    const kept = new Set(
+      trunks.filter((trunk) => !changed.includes(trunk)).map(({ name }) => name),
+    );
+    const gone = [...this.#running.keys()].filter((name) => !kept.has(name));
+    this.#trunks = trunks;
+    this.#book = new TrunkBook(trunks);
+    this.#policy = new InboundPolicy({ book: this.#book, nowMs: this.#options.nowMs });
+    // The new book knows no addresses of names yet.
+    await Promise.all(trunks.map((trunk) => this.#targets(trunk)));
+    await Promise.all(gone.map((name) => this.#halt(name)));
+    if (this.#isStarted) for (const trunk of changed) this.#run(trunk);
+  }
+
+  /** For `connectSipEngine`. */
+  admit(request: InboundRequest): InboundVerdict {
+    return this.#policy.judge(request);
+  }
+
+  /** Whether an address is one of a trunk's: the SIP engine may hear it. */
+  isSource(address: string): boolean {
+    return this.#book.isSource(address);
+  }
+
+  /** For the SIP engine: whether large requests to an address go by TCP. */
+  prefersTcp(address: string): boolean {
+    return this.#book.prefersTcp(address);
+  }
+
+  find(name: string): Trunk | null {
+    return this.#book.find(name);
+  }
+
+  /** A channel for an inbound call, given back at its end; or why there is none. */
+  takeInbound(trunk: Trunk): { readonly release: () => void } | TrunkFull {
+    return this.#limits.takeInbound(trunk, this.#options.nowMs());
+  }
+
+  /** Calls a number: see `TrunkDialer.dial`. */
+  dial(request: TrunkDialRequest, events: TrunkDialEvents): Promise<TrunkDialResult> {
+    return this.#dialer.dial(request, events);
+  }
+
+  views(): readonly TrunkView[] {
+    return this.#trunks.map((trunk) => {
+      const { name, transport, hosts, channelsMax, outboundPrefixes, numbers } = trunk;
+      const { monitor, registration } = this.#running.get(name) ?? {};
+      return {
+        name,
+        transport,
+        hosts: hosts.map(hostText),
+        isUp: this.#isUp(name),
+        health: monitor?.status ?? { isUp: true, lastProbe: null, sinceMs: null },
+        registration: registration?.status ?? null,
+        channels: this.#limits.channelsOf(name),
+        channelsMax,
+        outboundPrefixes,
+        numbers: [...numbers.keys()],
+      };
+    });
+  }
+
+  #run(trunk: Trunk): void {
+    const { nowMs, random, log, registerTimeoutMs, probeTimeoutMs } = this.#options;
+    const send = (request: PlainRequest) => this.#send(request);
+    const common = { trunk, send, nowMs, random, log };
+    const registration =
+      trunk.registration === null
+        ? null
+        : new RegistrationClient({
+            ...common,
+            targets: () => this.#targets(trunk),
+            contactHost: () => this.#contactHost(trunk),
+            onChange: (status) => this.#options.onRegistration(trunk.name, status),
+            ...(registerTimeoutMs === undefined ? {} : { timeoutMs: registerTimeoutMs }),
+          });
+    const monitor = new TrunkMonitor({
+      ...common,
+      canSend: () => this.#options.signaling()?.isConnected ?? false,
+      targets: () => this.#targetsForCall(trunk),
+      onObserved: (addresses) => registration?.observed(addresses),
+      onChange: (status) => this.#options.onHealth(trunk.name, status),
+      ...(probeTimeoutMs === undefined ? {} : { timeoutMs: probeTimeoutMs }),
+    });
+    this.#running.set(trunk.name, { trunk, monitor, registration });
+    registration?.start();
+    monitor.start();
+  }
+
+  async #halt(name: string): Promise<void> {
+    const running = this.#running.get(name);
+    this.#running.delete(name);
+    running?.monitor.stop();
+    await running?.registration?.stop();
+  }
+
+  #isUp(name: string): boolean {
+    const { monitor, registration } = this.#running.get(name) ?? {};
+    const isRegistered = registration?.status.isRegistered ?? true;
+    return (monitor?.status.isUp ?? true) && isRegistered;
+  }
+
+  /** All hosts in order; what they resolve to may call us. */
+  async #targets(trunk: Trunk): Promise<readonly SipTarget[]> {
+    const { dns, random } = this.#options;
+    const found = await Promise.all(
+      trunk.hosts.map((host) => resolveTargets(host, trunk.transport, dns, random)),
+    );
+    const targets = found.flat();
+    const hasNames = trunk.hosts.some(({ host }) => isIP(host) === 0);
+    // A DNS that is down for a moment takes nobody's word away.
+    if (hasNames && targets.length > 0) {
+      this.#book.setHostAddresses(
+        trunk.name,
+        targets.map(({ address }) => address),
+      );
+    }
+    return targets;
+  }
+
+  /** The registrar that has us first (its proxy knows us), hosts that were silent last. */
+  async #targetsForCall(trunk: Trunk): Promise<readonly SipTarget[]> {
+    const targets = await this.#targets(trunk);
+    const { monitor, registration } = this.#running.get(trunk.name) ?? {};
+    const registrar = registration?.registrar ?? null;
+    const others = targets.filter((target) => !isSame(target, registrar));
+    const all = registrar === null ? others : [registrar, ...others];
+    const isSilent = (target: SipTarget) => Number(monitor?.isSilent(target) ?? false);
+    return [...all].sort((a, b) => isSilent(a) - isSilent(b));
+  }
+
+  #contactHost({ externalAddress }: Trunk): string | null {
+    if (externalAddress === null) return null;
+    const host = isIP(externalAddress) === 6 ? `[${externalAddress}]` : externalAddress;
+    return `${host}:${this.#options.sipPort()}`;
+  }
+
+  async #send(request: PlainRequest): Promise<PlainResult> {
+    const signaling = this.#options.signaling();
+    if (signaling === null) return { type: 'unanswered', why: 'the SIP engine is not started' };
+    return signaling.request(request);
+  }
+
+  async #dial(request: DialRequest, events: DialEvents): Promise<DialResult> {
+    const signaling = this.#options.signaling();
+    return signaling === null
+      ? { type: 'ended', ...ENGINE_LOST_END }
+      : signaling.dial(request, events);
+  }
+}
+
+function hostText({ host, port }: TrunkHost): string {
+  const bracketed = isIP(host) === 6 ? `[${host}]` : host;
+  return port === null ? bracketed : `${bracketed}:${port}`;
+}
+
+function isSame(a: SipTarget, b: SipTarget | null): boolean {
+  return a.transport === b?.transport && a.address === b.address && a.port === b.port;
+}
+
+/** Equal for equal settings; a map becomes its entries. */
+function fingerprint(trunk: Trunk): string {
+  return JSON.stringify({ ...trunk, numbers: [...trunk.numbers] });
+}
