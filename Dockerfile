@@ -25,7 +25,8 @@ COPY config/trunkline.example.yaml ./config/
 RUN install -d -o node -g node -m 0700 /var/lib/trunkline
 USER node
 VOLUME /var/lib/trunkline
-EXPOSE 8080/tcp 5060/udp 5060/tcp 40000-40999/udp
+# 41000: browsers, one more for each further voice worker.
+EXPOSE 8080/tcp 5060/udp 5060/tcp 40000-40999/udp 41000-41015/udp
 # Draining answers 503 and is no illness: only silence is.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TRUNKLINE_HTTP_PORT ?? 8080}/health`, { signal: AbortSignal.timeout(2500) }).then(({ status }) => process.exit(status === 200 || status === 503 ? 0 : 1), () => process.exit(1))"]

@@ -9,8 +9,7 @@ export { ConversationHistory } from './history.ts';
 export { keypadDigits, keypadMessage, type Message, type ToolCall } from './message.ts';
 export { phrasebookGrammar } from './phrasebook/grammar.ts';
 export { closeLlmConnections } from './providers/event-request.ts';
-export { renderTemplate } from './render-template.ts';
-export type { Brain, ReplyOptions, ReplyPart } from './reply.ts';
+export type { Brain, ReplyPart } from './reply.ts';
 
 export interface BrainOptions {
   /** Unix milliseconds, for `{{time}}` and its kin. Default: `Date.now`. */

@@ -107,28 +107,3 @@ export function concat(parts: readonly Int16Array[]): Int16Array {
   }
   return out;
 }
-
-/** Where in `haystack` the needle fits best, and how well (normalised correlation, -1..1). */
-export function bestMatch(
-  needle: Int16Array,
-  haystack: Int16Array,
-): { readonly offset: number; readonly correlation: number } {
-  const needleEnergy = Math.sqrt(energyOf(needle, 0, needle.length));
-  let best = { offset: 0, correlation: -1 };
-  for (let offset = 0; offset + needle.length <= haystack.length; offset += 1) {
-    let product = 0;
-    for (let index = 0; index < needle.length; index += 1) {
-      product += needle[index]! * haystack[offset + index]!;
-    }
-    const energy = Math.sqrt(energyOf(haystack, offset, offset + needle.length));
-    const correlation = product / Math.max(1, needleEnergy * energy);
-    if (correlation > best.correlation) best = { offset, correlation };
-  }
-  return best;
-}
-
-function energyOf(samples: Int16Array, from: number, to: number): number {
-  let energy = 0;
-  for (let index = from; index < to; index += 1) energy += samples[index]! * samples[index]!;
-  return energy;
-}

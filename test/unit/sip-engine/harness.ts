@@ -1,4 +1,3 @@
-import { HeaderList } from '../../../src/sip-engine/message/header-list.ts';
 import type {
   SipMessage,
   SipRequest,
@@ -189,8 +188,4 @@ export function answerLines(
     `CSeq: ${headers.first('cseq')}`,
     ...(over.headers ?? []),
   ];
-}
-
-export function emptyHeaders(): HeaderList {
-  return new HeaderList();
 }
