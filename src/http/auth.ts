@@ -12,6 +12,7 @@ export const ROUTE_SCOPES = [
   'calls:write',
   'keys:read',
   'keys:write',
+  'trunks:read',
   'voice_links:read',
   'voice_links:write',
   'workspace:read',
@@ -36,7 +37,7 @@ export interface AuthOptions {
   readonly requestsPerMinute: number;
   /**
    * The workspace of whoever runs this daemon. Only its keys can hold `workspaces:…`: they
-   * make other workspaces and say which cost nothing.
+   * make other workspaces and say which cost nothing; and `trunks:…`, which are the daemon's own.
    */
   readonly operator: WorkspaceId;
   /** Any clock that does not go back. */
@@ -67,7 +68,7 @@ export function createAuth({ apiKeys, requestsPerMinute, operator, nowMs }: Auth
         throw new HttpError('UNAUTHENTICATED');
       }
       limit(key);
-      const isReserved = scope.startsWith('workspaces:') && key.workspaceId !== operator;
+      const isReserved = /^(workspaces|trunks):/.test(scope) && key.workspaceId !== operator;
       if (isReserved || !coversScope(key.scopes, scope)) {
         throw new HttpError('PERMISSION_DENIED', `This needs a key with the scope ${scope}.`);
       }
