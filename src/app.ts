@@ -1,17 +1,22 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { AdmissionInMemory } from './access/admission-in-memory.ts';
+import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
+import { PublicAdmission } from './access/public-admission.ts';
 import { PublicCalls } from './access/public-calls.ts';
+import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
+import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
 import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
+import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
+import { publicRoutes } from './http/public-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
@@ -42,8 +47,6 @@ export interface GatewayOptions {
 }
 
 const DEMO_AGENT_ID = asAgentId('agt_demo');
-/** Calls to one shared agent by people without an account, at once and per UTC day. */
-const PUBLIC_LIMITS = { concurrentMax: 10, perDayMax: 50 };
 /** Of one address, to doors that need no key. */
 const PUBLIC_REQUESTS_PER_MINUTE = 30;
 /** Agents whose greeting is rendered at start; more wait for their first call. */
@@ -59,6 +62,7 @@ export class Gateway {
   readonly admission: Admission;
   readonly pool: VoicePool;
   readonly sip: SipPart;
+  readonly chat: ChatPart;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -66,6 +70,8 @@ export class Gateway {
   readonly #log: Logger;
   readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
+  #webCallTokens: WebCallTokens | null = null;
+  #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
   /** The settings of the last `reloadTrunks`. */
   #trunks: readonly Trunk[];
@@ -94,6 +100,13 @@ export class Gateway {
         else void this.#calls.onInvite(invite);
       },
     });
+    this.chat = new ChatPart({
+      config,
+      log,
+      metrics: this.metrics,
+      storage: () => this.storage,
+      snapshot: (agent) => this.#snapshot(agent),
+    });
     this.http = this.#createHttp(version);
     this.metrics.observe({
       callsLive: () => this.#calls?.liveCount ?? 0,
@@ -107,13 +120,32 @@ export class Gateway {
           isRegistered: registration?.isRegistered ?? null,
         })),
     });
-    this.parts = [this.#storagePart(), this.#voicePart(), this.http, this.sip, this.#intakePart()];
+    const [storage, voice, calls] = [this.#storagePart(), this.#voicePart(), this.#intakePart()];
+    this.parts = [storage, voice, this.chat, this.http, this.sip, calls];
   }
 
   /** @throws TypeError before `start` */
   get storage(): Storage {
     if (this.#storage === null) throw new TypeError('storage is not open');
     return this.#storage;
+  }
+
+  /** Mints tokens of public web calls; the doors of browsers redeem them. */
+  get webCallTokens(): WebCallTokens {
+    const { agents, sharedKeys, webCalls } = this.storage;
+    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
+    return (this.#webCallTokens ??= createWebCallTokens(options));
+  }
+
+  /** The gate of every public door: made once, since it remembers when it last swept. */
+  get publicAdmission(): PublicAdmission {
+    const admissions = this.storage.publicAdmissions;
+    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
+  }
+
+  /** Who may come in by an instant voice link. */
+  get instantLinkDoor(): InstantLinkDoor {
+    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
   }
 
   /** @throws TypeError before `start` */
@@ -190,6 +222,17 @@ export class Gateway {
           publicUrl: () => this.http.publicUrl,
           aiProviders: providersFor(this.#config.llm),
         }),
+        publicRoutes({
+          tokens: () => this.webCallTokens,
+          links: () => this.instantLinkDoor,
+          requestsPerMinute: PUBLIC_REQUESTS_PER_MINUTE,
+        }),
+        chatRoutes({
+          auth,
+          chat: this.chat,
+          storage: () => this.storage,
+          publicUrl: () => this.http.publicUrl,
+        }),
       ],
     });
   }
@@ -201,7 +244,8 @@ export class Gateway {
         if (agent === null) return null;
         return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
       },
-      admission: new AdmissionInMemory(PUBLIC_LIMITS, Date.now),
+      admission: () => this.publicAdmission,
+      onError: (error) => this.#log.error({ err: error }, 'a public call could not be counted'),
       calls: () => this.calls,
     });
   }

@@ -30,6 +30,7 @@ export interface Config {
   readonly stt: SttSettings;
   readonly llm: LlmSettings;
   readonly tts: TtsSettings;
+  readonly mail: CamelKeys<RawConfig['mail']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
   readonly log: CamelKeys<RawConfig['log']>;
   readonly dataDir: string;
@@ -241,6 +242,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
     stt: toStt(raw.stt),
     llm: toLlm(raw.llm),
     tts: toTts(raw.tts),
+    mail: camelKeys(raw.mail),
     limits: camelKeys(raw.limits),
     log: camelKeys(raw.log),
     dataDir,

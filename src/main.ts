@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { Gateway } from './app.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { helpText } from './help.ts';
@@ -11,6 +12,10 @@ const EXIT_CONFIG = 78;
 const EXIT_USAGE = 64;
 /** Longest that anything may keep the process alive once all parts have stopped. */
 const EXIT_GRACE_MS = 2000;
+
+// A voice worker leaves little behind to collect, and sharing that out among helper threads
+// makes it wait until each of them has had a core.
+setFlagsFromString('--no-parallel-scavenge');
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -1,26 +1,7 @@
 import type { CallService, WebCallReply, WebResumption } from '../call/call-service.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { AgentId, CallId } from '../model/ids.ts';
-
-/** A place of a public call, counted from now on. */
-export interface PublicPlace {
-  readonly admitted: true;
-  /** The call is over, once. One that was never answered is not counted for the day. */
-  release(wasAnswered: boolean): void;
-}
-
-export interface PublicRefusal {
-  readonly admitted: false;
-  readonly retryAfterSeconds: number;
-}
-
-/**
- * Limits of what anyone may do with one agent: so many calls at once, so many a day. Asking and
- * counting are one step, so two calls never share the last place.
- */
-export interface PublicAdmission {
-  admit(agentId: AgentId): Promise<PublicPlace | PublicRefusal>;
-}
+import type { PublicAdmission } from './public-admission.ts';
 
 export type PublicCallReply =
   | { readonly type: 'answer'; readonly callId: CallId; readonly sdp: string; resumeToken: string }
@@ -36,7 +17,9 @@ export interface PublicCallsOptions {
   readonly findAgent: (
     id: AgentId,
   ) => Promise<{ readonly agent: AgentSnapshot; readonly isShareable: boolean } | null>;
-  readonly admission: PublicAdmission;
+  readonly admission: () => Pick<PublicAdmission, 'admit'>;
+  /** A count that could not be written: the call goes on. */
+  readonly onError: (error: unknown) => void;
   readonly calls: () => Pick<CallService, 'onWebOffer' | 'resumeWebCall'>;
 }
 
@@ -52,16 +35,20 @@ export class PublicCalls {
 
   /** Rejects only when storage fails. */
   async offer(agentId: AgentId, offerSdp: string): Promise<PublicCallReply> {
-    const { findAgent, admission, calls } = this.#options;
+    const { findAgent, admission, calls, onError } = this.#options;
     const found = await findAgent(agentId);
     if (found === null || !found.isShareable || !found.agent.isEnabled) {
       return { type: 'not-found' };
     }
-    const place = await admission.admit(agentId);
-    if (!place.admitted) return { type: 'busy', retryAfterSeconds: place.retryAfterSeconds };
-    const { agent } = found;
-    const onOver = (wasAnswered: boolean) => place.release(wasAnswered);
-    return replyOf(await calls().onWebOffer({ agent, offerSdp, onOver }));
+    const place = await admission().admit(agentId);
+    if (!place.isAdmitted) return { type: 'busy', retryAfterSeconds: place.retryAfterSeconds };
+    const reply = await calls().onWebOffer({
+      agent: found.agent,
+      offerSdp,
+      onAnswered: () => void place.connected().catch(onError),
+      onOver: () => void place.release().catch(onError),
+    });
+    return replyOf(reply);
   }
 
   /**

@@ -66,10 +66,16 @@ export type DialCallReply =
 export interface WebCallRequest {
   readonly agent: AgentSnapshot;
   readonly offerSdp: string;
-  /**
-   * The call is over, or there will be none; `wasAnswered` when the two have met. Exactly once.
-   */
-  readonly onOver: (wasAnswered: boolean) => void;
+  /** The two have met. At most once. */
+  readonly onAnswered: () => void;
+  /** The call is over, or there will be none. Exactly once. */
+  readonly onOver: () => void;
+}
+
+/** Whoever gave the call its place. */
+interface CallOwner {
+  readonly release: () => void;
+  readonly onAnswered?: () => void;
 }
 
 /** The browser of a live call offers again, e.g. since its network changed. */
@@ -113,7 +119,8 @@ export class CallService {
     if (!place.admitted) return this.#refuse(invite, line, agent, place.reason);
     const record = this.#newRecord(agent, originOf(invite, line));
     const party = new SipParty(invite, line, this.#options.pool);
-    await this.#add(record, agent, party, () => place.release()).begin();
+    const release = () => place.release();
+    await this.#add(record, agent, party, { release }).begin();
   }
 
   /**
@@ -145,7 +152,7 @@ export class CallService {
     const record = this.#newRecord(agent, origin);
     const target = { to: toNumber, from: fromNumber, variables };
     const party = new OutboundParty(target, trunks, pool);
-    const call = this.#add(record, agent, party, () => place.release());
+    const call = this.#add(record, agent, party, { release: () => place.release() });
     void call.begin();
     // Who is told the id may ask for the call at once.
     await call.recorded;
@@ -153,19 +160,20 @@ export class CallService {
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
-  async onWebOffer({ agent, offerSdp, onOver }: WebCallRequest): Promise<WebCallReply> {
+  async onWebOffer({ agent, offerSdp, onAnswered, onOver }: WebCallRequest): Promise<WebCallReply> {
     const place = this.#options.admission.admit(agent);
     const record = this.#newRecord(agent, WEB_ORIGIN);
     if (!place.admitted) {
-      onOver(false);
+      onOver();
       this.#writeRefused(record, place.reason, null);
       return { accepted: false, reason: place.reason };
     }
     const party = new WebParty(offerSdp, this.#options.pool);
-    const call = this.#add(record, agent, party, () => {
+    const release = () => {
       place.release();
-      onOver(call.record.answeredAtMs !== null);
-    });
+      onOver();
+    };
+    const call = this.#add(record, agent, party, { release, onAnswered });
     void call.begin();
     const answer = await party.answer;
     return answer.accepted ? { ...answer, callId: record.id } : answer;
@@ -229,17 +237,20 @@ export class CallService {
     return { admitted: true, release };
   }
 
-  #add(record: CallRecord, agent: AgentSnapshot, party: Party, release: () => void): Call {
-    const call = new Call(record, agent, party, this.#options, this.#listener(release));
+  #add(record: CallRecord, agent: AgentSnapshot, party: Party, owner: CallOwner): Call {
+    const call = new Call(record, agent, party, this.#options, this.#listener(owner));
     this.#calls.set(record.id, call);
     this.#options.observer.onStarted?.(record);
     return call;
   }
 
-  #listener(release: () => void): CallListener {
+  #listener({ release, onAnswered }: CallOwner): CallListener {
     const { observer } = this.#options;
     return {
-      onAnswered: (call) => observer.onAnswered?.(call),
+      onAnswered: (call) => {
+        onAnswered?.();
+        observer.onAnswered?.(call);
+      },
       onTurn: (call, turn) => observer.onTurn?.(call, turn),
       onActivity: (call, activity) => observer.onActivity?.(call, activity),
       onEnded: (call, ending) => {

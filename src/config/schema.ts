@@ -181,6 +181,28 @@ const Tts = Type.Object(
   { ...strict, description: 'Text to speech. "embedded" needs no key and no network.' },
 );
 
+const Mail = Type.Object(
+  {
+    host: optionalText({
+      description: 'SMTP server. Unset: mails are kept as files in the data folder.',
+    }),
+    port: count(1, 65_535, 587, 'Port of the SMTP server.'),
+    tls: oneOf(['starttls', 'implicit', 'none'], {
+      default: 'starttls',
+      description: '"starttls" sends nothing unless it succeeds; "implicit" is usual on port 465.',
+    }),
+    user: optionalText({ description: 'Name to sign in with, if any.' }),
+    password: optionalText({ secret: true, description: 'Password of that name.' }),
+    from: text({
+      maxLength: 320,
+      default: 'Trunkline <no-reply@localhost>',
+      description: 'Sender of all mails.',
+    }),
+    timeout_ms: timeoutMs(10_000, 'Longest wait for any answer of the server.'),
+  },
+  { ...strict, description: 'Mail: codes for people who chat by a public link.' },
+);
+
 const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
@@ -218,6 +240,7 @@ export const ConfigSchema = Type.Object(
     stt: Stt,
     llm: Llm,
     tts: Tts,
+    mail: Mail,
     limits: Limits,
     log: Log,
     data_dir: text({

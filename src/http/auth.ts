@@ -12,6 +12,8 @@ export const ROUTE_SCOPES = [
   'calls:write',
   'keys:read',
   'keys:write',
+  'public_links:read',
+  'public_links:write',
   'trunks:read',
   'voice_links:read',
   'voice_links:write',

@@ -1,3 +1,4 @@
+import { ChatError, type ChatErrorCode } from '../chat/chat-error.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import { StorageError } from '../storage/storage-error.ts';
 
@@ -14,6 +15,11 @@ export type HttpErrorCode =
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'VALIDATION_FAILED'
+  | 'VERIFICATION_REQUIRED'
+  | 'VERIFICATION_FAILED'
+  | 'REPLY_IN_PROGRESS'
+  | 'LIMIT_REACHED'
   | 'RATE_LIMITED'
   | 'INTERNAL'
   | 'UNAVAILABLE'
@@ -37,25 +43,46 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send application/json.' },
+  VALIDATION_FAILED: { status: 422, message: 'A field is missing or malformed.' },
+  VERIFICATION_REQUIRED: { status: 401, message: 'Verify your e-mail address first.' },
+  VERIFICATION_FAILED: { status: 400, message: 'The code is wrong or no longer valid.' },
+  REPLY_IN_PROGRESS: { status: 409, message: 'The last message is still being answered.' },
+  LIMIT_REACHED: { status: 409, message: 'There may be no more of these.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests; try again later.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.' },
   UNAVAILABLE: { status: 503, message: 'The service cannot do this now; try again later.' },
   AGENT_BUSY: { status: 503, message: 'The agent has as many calls as it may; try again later.' },
 };
 
+/** One field that is wrong: where it stands, what is wrong, and a word for programs. */
+export interface ValidationIssue {
+  readonly loc: readonly (string | number)[];
+  readonly msg: string;
+  readonly type: string;
+}
+
+interface HttpErrorOptions {
+  readonly cause?: unknown;
+  readonly retryAfterSeconds?: number;
+  /** Of `VALIDATION_FAILED`. */
+  readonly issues?: readonly ValidationIssue[];
+}
+
 /** Thrown by a route; the error handler gives it the shape of the route's API family. */
 export class HttpError extends GatewayError<HttpErrorCode> {
   readonly status: number;
   readonly retryAfterSeconds: number | null;
+  readonly issues: readonly ValidationIssue[];
 
   constructor(
     code: HttpErrorCode,
     message: string = ERROR_CATALOG[code].message,
-    options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+    options: HttpErrorOptions = {},
   ) {
     super(code, message, { cause: options.cause });
     this.status = ERROR_CATALOG[code].status;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+    this.issues = options.issues ?? [];
   }
 }
 
@@ -73,6 +100,7 @@ const CODE_BY_STATUS: Readonly<Record<number, HttpErrorCode>> = {
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof StorageError) return fromStorage(error);
+  if (error instanceof ChatError) return fromChat(error);
   const status = statusOf(error);
   const message = error instanceof Error ? error.message : undefined;
   const code = CODE_BY_STATUS[status];
@@ -93,6 +121,28 @@ function fromStorage(error: StorageError): HttpError {
   return new HttpError('INTERNAL', undefined, { cause: error });
 }
 
+const FROM_CHAT: Readonly<Record<ChatErrorCode, HttpErrorCode>> = {
+  CHAT_LINK_INACTIVE: 'NOT_FOUND',
+  CHAT_VERIFICATION_REQUIRED: 'VERIFICATION_REQUIRED',
+  CHAT_VERIFICATION_OFF: 'INVALID_ARGUMENT',
+  CHAT_CODE_REFUSED: 'VERIFICATION_FAILED',
+  CHAT_EMAIL_MALFORMED: 'INVALID_ARGUMENT',
+  CHAT_TEXT_EMPTY: 'INVALID_ARGUMENT',
+  CHAT_RATE_LIMITED: 'RATE_LIMITED',
+  CHAT_REPLYING: 'REPLY_IN_PROGRESS',
+  CHAT_OVERLOADED: 'UNAVAILABLE',
+  CHAT_REPLY_FAILED: 'UNAVAILABLE',
+  CHAT_AGENT_UNKNOWN: 'NOT_FOUND',
+  CHAT_AGENT_AMBIGUOUS: 'INVALID_ARGUMENT',
+  CHAT_LINK_UNKNOWN: 'NOT_FOUND',
+  CHAT_LINKS_FULL: 'LIMIT_REACHED',
+};
+
+function fromChat(error: ChatError): HttpError {
+  const retryAfterSeconds = error.retryAfterSeconds ?? undefined;
+  return new HttpError(FROM_CHAT[error.code], error.message, { cause: error, retryAfterSeconds });
+}
+
 function statusOf(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
   return typeof error.statusCode === 'number' ? error.statusCode : 500;
@@ -109,7 +159,7 @@ export interface ErrorContext {
  * APIs that answer errors in shapes of their own. Each has one serializer, and none answers in
  * another's shape. Public web calls, instant links, click-to-call and chat add theirs here.
  */
-export type ApiFamily = 'v1';
+export type ApiFamily = 'v1' | 'public-web-call' | 'instant-links' | 'public-chat';
 
 export type ErrorSerializer = (error: HttpError, context: ErrorContext) => object;
 
@@ -120,10 +170,30 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
     request_id: requestId,
     documentation_url: `${publicUrl}/docs#${code}`,
   }),
+  'public-web-call': ({ code, message, issues }, { requestId }) =>
+    code === 'VALIDATION_FAILED'
+      ? { detail: issues, request_id: requestId }
+      : { error: code, message, request_id: requestId },
+  'instant-links': ({ code, message }, { requestId }) => ({
+    error: message,
+    code,
+    request_id: requestId,
+  }),
+  'public-chat': ({ code, message }, { requestId }) => ({
+    detail: message,
+    code,
+    request_id: requestId,
+  }),
 };
 
 /** The first prefix that fits; whatever fits none is answered as `v1`. */
-const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [['/v1/', 'v1']];
+const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [
+  ['/v1/calls/public/', 'public-web-call'],
+  ['/v1/instant-voice-links', 'instant-links'],
+  ['/api/agents/', 'public-chat'],
+  ['/api/public/', 'public-chat'],
+  ['/v1/', 'v1'],
+];
 
 export function serializeError(url: string, error: HttpError, context: ErrorContext): object {
   const family = FAMILIES.find(([prefix]) => url.startsWith(prefix))?.[1] ?? 'v1';

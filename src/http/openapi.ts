@@ -11,6 +11,11 @@ export async function registerOpenApi(
   { version }: OpenApiOptions,
 ): Promise<void> {
   await app.register(swagger, {
+    refResolver: {
+      // Shared shapes keep the names that they were given.
+      buildLocalReference: (json, _base, _fragment, index) =>
+        typeof json.$id === 'string' ? json.$id : `def-${index}`,
+    },
     openapi: {
       openapi: '3.1.0',
       info: {

@@ -12,6 +12,12 @@ export const V1Error = Type.Object(
   { title: 'Error' },
 );
 
+/** Errors of public chat and of its owners' routes. */
+export const ChatProblem = Type.Object(
+  { detail: Type.String(), code: Type.String(), request_id: Type.String() },
+  { title: 'ChatError' },
+);
+
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const oneOf = <const Values extends readonly string[]>(
@@ -34,8 +40,12 @@ export const V1_ERRORS = {
   401: V1Error,
   403: V1Error,
   429: V1Error,
+  500: V1Error,
   503: V1Error,
 } as const;
+
+/** Further answers of those that take a body. */
+export const BODY_ERRORS = { 413: V1Error, 415: V1Error } as const;
 
 /** What every operation that takes a key says in the API's description. */
 export const KEYED = [{ key: [] }];

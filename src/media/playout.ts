@@ -7,12 +7,16 @@ import {
 } from './codec/audio-codec.ts';
 import { encodeClip } from './encode-clip.ts';
 import { MediaError } from './media-error.ts';
+import { PcmBacklog } from './pcm-backlog.ts';
 import { Resampler } from './resampler.ts';
 
 /** Most that may wait: 60 s. */
 const QUEUE_FRAMES_MAX = 3000;
 /** How far a codec that costs something encodes ahead of time. */
 const AHEAD_FRAMES = 6;
+/** How far written audio is converted ahead of time, and by how much per tick. */
+const CONVERTED_FRAMES = 10;
+const CONVERT_PER_TICK = 3;
 const SPARE_FRAMES_MAX = 64;
 /** Sent frames are cut off the queue's arrays this many at a time. */
 const COMPACT_AT = 128;
@@ -44,6 +48,7 @@ export class Playout implements AudioSink {
   /** The next frame encoded follows something the far decoder got from elsewhere, or nothing. */
   #isBroken = true;
 
+  readonly #backlog = new PcmBacklog();
   #partial: Int16Array;
   #partialLength = 0;
   #resampler: Resampler | null = null;
@@ -77,21 +82,14 @@ export class Playout implements AudioSink {
     if (this.#isClosed) return;
     const frames = Math.ceil((frame.samples.length * FRAMES_PER_SECOND) / frame.sampleRateHz);
     this.#checkRoom(frames);
-    this.#append(this.#converted(frame));
+    this.#backlog.push(frame);
     this.#announce();
   }
 
   flush(): void {
     if (this.#isClosed) return;
-    if (this.#resampler !== null) {
-      // The last millisecond is still inside the filter.
-      this.#append(this.#resampler.process(new Int16Array(this.#resampler.delaySamples)));
-      this.#resampler.reset();
-    }
-    if (this.#partialLength > 0) {
-      this.#partial.fill(0, this.#partialLength);
-      this.#pushPartial();
-    }
+    if (this.#backlog.isEmpty) this.#pad();
+    else this.#backlog.pushEnd();
     this.#announce();
   }
 
@@ -107,6 +105,8 @@ export class Playout implements AudioSink {
     }
     this.#checkRoom(clip.frames.length);
     this.flush();
+    // A clip follows at once what was written before it.
+    this.#convert(Number.POSITIVE_INFINITY);
     for (const frame of clip.frames) {
       this.#pcm.push(null);
       this.#encoded.push(frame);
@@ -116,7 +116,7 @@ export class Playout implements AudioSink {
 
   queuedMs(): number {
     const partialMs = (this.#partialLength / this.#encoder.sampleRateHz) * 1000;
-    return this.#waitingFrames() * FRAME_MS + partialMs;
+    return this.#waitingFrames() * FRAME_MS + partialMs + this.#backlog.milliseconds;
   }
 
   playedMs(): number {
@@ -143,6 +143,7 @@ export class Playout implements AudioSink {
     this.#head = 0;
     this.#encodedTo = 0;
     this.#partialLength = 0;
+    this.#backlog.clear();
     this.#resampler?.reset();
     this.#isBroken = true;
     this.#isHeld = false;
@@ -153,7 +154,7 @@ export class Playout implements AudioSink {
   /** Flushes first: nothing could ever be drained behind a partial frame. */
   drained(): Promise<void> {
     this.flush();
-    if (this.#isClosed || this.#waitingFrames() === 0) return Promise.resolve();
+    if (this.#isClosed || this.#isEmpty()) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
@@ -163,6 +164,7 @@ export class Playout implements AudioSink {
 
   /** The payload due on this tick, or null: then the far side hears silence. */
   takeFrame(): Uint8Array | null {
+    if (!this.#isHeld) this.#convert(1);
     if (this.#isHeld || this.#waitingFrames() === 0) {
       this.#isIdle = true;
       this.#isBroken = this.#isBroken || this.#waitingFrames() === 0;
@@ -178,13 +180,16 @@ export class Playout implements AudioSink {
     this.#playedFrames += 1;
     this.#isIdle = false;
     this.#compact();
-    if (this.#waitingFrames() === 0) this.#wakeWaiters();
+    // What is left may be an `end` alone.
+    this.#convert(1);
+    if (this.#isEmpty()) this.#wakeWaiters();
     return payload;
   }
 
   /** Encodes up to `most` frames in the slack after sending. */
   encodeAhead(most: number): void {
     if (this.#isHeld) return;
+    this.#convert(Math.min(CONVERTED_FRAMES, this.#waitingFrames() + CONVERT_PER_TICK));
     const end = Math.min(this.#pcm.length, this.#head + AHEAD_FRAMES);
     for (let count = 0; count < most && this.#encodedTo < end; count += 1) this.#encodeNext();
   }
@@ -226,8 +231,14 @@ export class Playout implements AudioSink {
     return this.#pcm.length - this.#head;
   }
 
+  /** A partial frame alone is nothing to wait for: only `flush` lets it be sent. */
+  #isEmpty(): boolean {
+    return this.#waitingFrames() === 0 && this.#backlog.isEmpty;
+  }
+
   #checkRoom(frames: number): void {
-    if (this.#waitingFrames() + frames <= QUEUE_FRAMES_MAX) return;
+    const unconvertedFrames = Math.ceil(this.#backlog.milliseconds / FRAME_MS);
+    if (this.#waitingFrames() + unconvertedFrames + frames <= QUEUE_FRAMES_MAX) return;
     throw new MediaError('MEDIA_QUEUE_FULL', 'more than 60 s of audio are waiting to be sent');
   }
 
@@ -251,6 +262,27 @@ export class Playout implements AudioSink {
       this.#resamplerRateHz = rateHz;
     }
     return this.#resampler.process(frame.samples);
+  }
+
+  /** Converts what waits until so many frames are ready to be encoded or sent. */
+  #convert(frames: number): void {
+    while (this.#waitingFrames() < frames) {
+      const piece = this.#backlog.take();
+      if (piece === null) return;
+      if (piece === 'end') this.#pad();
+      else this.#append(this.#converted(piece));
+    }
+  }
+
+  #pad(): void {
+    if (this.#resampler !== null) {
+      // The last millisecond is still inside the filter.
+      this.#append(this.#resampler.process(new Int16Array(this.#resampler.delaySamples)));
+      this.#resampler.reset();
+    }
+    if (this.#partialLength === 0) return;
+    this.#partial.fill(0, this.#partialLength);
+    this.#pushPartial();
   }
 
   #append(samples: Int16Array): void {
@@ -283,7 +315,9 @@ export class Playout implements AudioSink {
 
   /** The first frame of an utterance is encoded at once, so that it leaves in the next slot. */
   #announce(): void {
-    if (!this.#isIdle || this.#isHeld || this.#waitingFrames() === 0) return;
+    if (!this.#isIdle || this.#isHeld) return;
+    this.#convert(1);
+    if (this.#waitingFrames() === 0) return;
     this.encodeAhead(1);
     this.#onReady();
   }

@@ -22,6 +22,9 @@ export interface Metrics {
   /** The caller cut the agent off. */
   agentInterrupted(): void;
   workerCrashed(): void;
+  chatMemoryFailed(): void;
+  /** The language model could not answer in public chat. */
+  chatReplyFailed(): void;
   httpRequest(method: string, status: number, seconds: number): void;
   /** Read each time the metrics are asked for. */
   observe(live: LiveFigures): void;
@@ -166,6 +169,16 @@ function otherMetrics(registry: Registry) {
     'Agent turns that the caller cut off.',
   );
   const crashes = counter(registry, 'trunkline_worker_crashes_total', 'Voice workers that died.');
+  const chatReplies = counter(
+    registry,
+    'trunkline_chat_reply_failures_total',
+    'Messages of public chat that the language model could not answer.',
+  );
+  const memories = counter(
+    registry,
+    'trunkline_chat_memory_failures_total',
+    'Memories of people in public chat that could not be brought up to date.',
+  );
   const http = new Histogram({
     name: 'trunkline_http_request_seconds',
     help: 'HTTP requests, by method and class of status.',
@@ -178,6 +191,8 @@ function otherMetrics(registry: Registry) {
     greetingStarted: (seconds: number) => greeting.observe(seconds),
     agentInterrupted: () => interruptions.inc(),
     workerCrashed: () => crashes.inc(),
+    chatMemoryFailed: () => memories.inc(),
+    chatReplyFailed: () => chatReplies.inc(),
     httpRequest(method: string, status: number, seconds: number) {
       const known = METHODS.includes(method) ? method : 'other';
       http.observe({ method: known, status: `${Math.floor(status / 100)}xx` }, seconds);

@@ -6,7 +6,6 @@ import {
   type Message,
 } from '../dialogue/brain.ts';
 import { greeting, systemPrompt } from '../dialogue/prompt.ts';
-import type { TurnPart } from '../dialogue/tool-rounds.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { AgentTurnResult } from './agent-turn.ts';
@@ -14,6 +13,7 @@ import { splitClauses } from './clauses.ts';
 import type { Activity, ConversationOptions } from './conversation-options.ts';
 import { DIGIT_PAUSE_MS, DigitCollector } from './digit-collector.ts';
 import { FIXED_PHRASES, limitWarning } from './fixed-phrases.ts';
+import { IdlePrompts } from './idle-prompts.ts';
 import { type HeardUtterance, Listening } from './listening.ts';
 import type { SpeechToText, Transcript } from './provider.ts';
 import { replyTo } from './replying.ts';
@@ -70,6 +70,7 @@ export class Conversation {
   readonly #listening: Listening;
   readonly #timers: Timers<TimerName>;
   readonly #digits = new DigitCollector();
+  readonly #idlePrompts: IdlePrompts;
   readonly #sayings: Saying[] = [];
   readonly #abort = new AbortController();
   #phase: 'new' | 'live' | 'closing' | 'ended' = 'new';
@@ -81,7 +82,6 @@ export class Conversation {
   /** What the agent had left to say when the caller took the word; null: it was not cut off. */
   #unheard: string | null = null;
   #failedTurns = 0;
-  #idlePrompts = 0;
   #limitAtMs = 0;
 
   /** Throws a `DialogueError` for an agent whose settings cannot be used. */
@@ -93,6 +93,7 @@ export class Conversation {
     const prompt = isModel ? systemPrompt(agent, variables, clock.nowMs()) : '';
     this.#history = new ConversationHistory({ systemPrompt: prompt });
     this.#log = new TurnLog(options);
+    this.#idlePrompts = new IdlePrompts(agent.idle);
     this.#timers = new Timers(clock);
     this.#stt = engines.speechToText(agent);
     this.#voice = {
@@ -199,6 +200,13 @@ export class Conversation {
     }
   }
 
+  /** The caller put us on hold, or came back. */
+  setOnHold(isOnHold: boolean): void {
+    if (!this.#idlePrompts.setOnHold(isOnHold)) return;
+    if (isOnHold) this.#timers.clear('idle');
+    else if (this.#isQuiet()) this.#next();
+  }
+
   /** Nobody speaks, and nothing is being worked out. */
   #isQuiet(): boolean {
     return !this.#speaking.isBusy && !this.#listening.isOpen && this.#activity === 'listening';
@@ -211,14 +219,14 @@ export class Conversation {
     if (this.#listening.isOpen) return;
     const saying = this.#sayings.shift();
     if (saying !== undefined) return this.#speak(saying);
-    const { afterMs } = this.#options.agent.idle;
-    if (afterMs > 0) this.#timers.set('idle', afterMs, () => this.#idle());
+    const { patienceMs } = this.#idlePrompts;
+    if (patienceMs !== null) this.#timers.set('idle', patienceMs, () => this.#idle());
   }
 
   #speak({ text, isFixed }: Saying): void {
     this.#timers.clear('idle');
     const said = text();
-    this.#speaking.begin(() => onlyText(said), isFixed);
+    this.#speaking.say(said, isFixed);
   }
 
   #judge(text: string): Said {
@@ -304,7 +312,7 @@ export class Conversation {
     stamps: OpenStamps,
     startedAtMs: number,
   ): void {
-    this.#idlePrompts = 0;
+    this.#idlePrompts.startOver();
     const endedAtMs = stamps.speechEndedAtMs ?? this.#options.clock.nowMs();
     this.#log.add({
       role: 'user',
@@ -361,10 +369,8 @@ export class Conversation {
   }
 
   #idle(): void {
-    const { prompts } = this.#options.agent.idle;
-    const prompt = prompts[this.#idlePrompts];
-    this.#idlePrompts += 1;
-    if (prompt !== undefined) return this.#speak({ text: () => prompt, isFixed: true });
+    const prompt = this.#idlePrompts.next();
+    if (prompt !== null) return this.#speak({ text: () => prompt, isFixed: true });
     this.#close({ reason: 'caller-silent', detail: null });
     this.#end();
   }
@@ -466,8 +472,4 @@ export class Conversation {
     this.#listening.close();
     this.#abort.abort();
   }
-}
-
-async function* onlyText(text: string): AsyncGenerator<TurnPart> {
-  yield { type: 'text', text };
 }

@@ -68,6 +68,11 @@ export class Speaking {
     return this.isAudible ? (this.#current?.turn.levelNow() ?? SILENCE_DBFS) : SILENCE_DBFS;
   }
 
+  /** Speaks a text that stands already. */
+  say(text: string, isFixed: boolean): void {
+    this.begin(() => onlyText(text), isFixed);
+  }
+
   /** Begins a turn that is to be heard. There must be no current one. */
   begin(script: Script, isFixed: boolean, stamps: OpenStamps = openStamps()): void {
     this.dropSpeculation();
@@ -196,4 +201,8 @@ export class Speaking {
       stamps,
     });
   }
+}
+
+async function* onlyText(text: string): AsyncGenerator<TurnPart> {
+  yield { type: 'text', text };
 }

@@ -28,7 +28,7 @@ export function pragmas({ busyTimeoutMs }: ConnectionOptions): readonly string[]
  */
 export class Connection {
   readonly #db: sqlite3.Database;
-  readonly #statements = new Map<string, sqlite3.Statement>();
+  readonly #statements = new Map<string, Prepared>();
   #isClosed = false;
 
   private constructor(db: sqlite3.Database) {
@@ -65,9 +65,13 @@ export class Connection {
   /** Rows of a statement, which is prepared once: give constant texts only. */
   all(sql: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     return new Promise((resolve, reject) => {
-      this.#prepared(sql).all<SqlRow>([...values], (error, rows) =>
-        error === null ? resolve(rows) : reject(toStorageError(error)),
-      );
+      const { statement, waiting } = this.#prepared(sql);
+      waiting.add(reject);
+      statement.all<SqlRow>([...values], (error, rows) => {
+        waiting.delete(reject);
+        if (error === null) resolve(rows);
+        else reject(toStorageError(error));
+      });
     });
   }
 
@@ -82,21 +86,35 @@ export class Connection {
     const statements = [...this.#statements.values()];
     this.#statements.clear();
     await Promise.all(
-      statements.map((statement) => new Promise<void>((done) => statement.finalize(() => done()))),
+      statements.map(
+        ({ statement }) => new Promise<void>((done) => statement.finalize(() => done())),
+      ),
     );
     await new Promise<void>((resolve, reject) => {
       this.#db.close((error) => (error === null ? resolve() : reject(toStorageError(error))));
     });
   }
 
-  #prepared(sql: string): sqlite3.Statement {
+  #prepared(sql: string): Prepared {
     if (this.#isClosed) throw storageError('STORAGE_CLOSED');
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
-    // A statement that cannot be prepared says so again when it is run; without a listener
-    // the failure would be thrown at nobody.
-    const statement = this.#db.prepare(sql, () => {});
-    this.#statements.set(sql, statement);
-    return statement;
+    // The driver drops what waits for a statement that cannot be prepared, without a word.
+    const waiting: Prepared['waiting'] = new Set();
+    const statement = this.#db.prepare(sql, (error: Error | null) => {
+      if (error === null) return;
+      this.#statements.delete(sql);
+      for (const reject of waiting) reject(toStorageError(error));
+      waiting.clear();
+    });
+    const prepared = { statement, waiting };
+    this.#statements.set(sql, prepared);
+    return prepared;
   }
+}
+
+interface Prepared {
+  readonly statement: sqlite3.Statement;
+  /** Those who asked and have no answer yet. */
+  readonly waiting: Set<(error: Error) => void>;
 }

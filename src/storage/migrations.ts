@@ -1,4 +1,14 @@
-import { AGENT_DOORS, KEY_EXPIRY, WORKSPACE_TYPES } from './access-migrations.ts';
+import {
+  AGENT_DOORS,
+  INSTANT_LINKS,
+  KEY_EXPIRY,
+  PUBLIC_ADMISSIONS,
+  SECRETS,
+  SHARED_KEYS,
+  WEB_CALL_REDEMPTIONS,
+  WORKSPACE_TYPES,
+} from './access-migrations.ts';
+import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
 
@@ -114,6 +124,12 @@ const MIGRATIONS: readonly string[] = [
   WORKSPACE_TYPES,
   KEY_EXPIRY,
   AGENT_DOORS,
+  SHARED_KEYS,
+  SECRETS,
+  WEB_CALL_REDEMPTIONS,
+  INSTANT_LINKS,
+  PUBLIC_ADMISSIONS,
+  PUBLIC_CHAT,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

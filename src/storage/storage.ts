@@ -6,10 +6,23 @@ import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
+import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
+import { type ChatRepository, createChatRepository } from './chat-repository.ts';
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
+import {
+  createInstantLinkRepository,
+  type InstantLinkRepository,
+} from './instant-link-repository.ts';
 import { migrate } from './migrations.ts';
+import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
+import {
+  createPublicAdmissionRepository,
+  type PublicAdmissionRepository,
+} from './public-admission-repository.ts';
+import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
+import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
 
@@ -41,6 +54,13 @@ export interface Storage {
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
   readonly apiKeys: ApiKeyRepository;
+  readonly sharedKeys: SharedKeyRepository;
+  readonly webCalls: WebCallRepository;
+  readonly instantLinks: InstantLinkRepository;
+  readonly publicAdmissions: PublicAdmissionRepository;
+  readonly publicLinks: PublicLinkRepository;
+  readonly chats: ChatRepository;
+  readonly chatMemories: ChatMemoryRepository;
   /** For rooms that add writes of their own beside a call's (billing). */
   readonly writes: WriteQueue;
   readonly instanceId: string;
@@ -83,6 +103,13 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
+      sharedKeys: createSharedKeyRepository(writes, reader),
+      webCalls: createWebCallRepository(writes, reader),
+      instantLinks: createInstantLinkRepository(writes, reader),
+      publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
+      publicLinks: createPublicLinkRepository(writes, reader),
+      chats: createChatRepository(writes, reader),
+      chatMemories: createChatMemoryRepository(writes, reader),
       writes,
       instanceId,
       closeOrphans: () => keeper.closeOrphans(),

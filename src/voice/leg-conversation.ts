@@ -17,8 +17,8 @@ export interface LegParts {
 }
 
 export interface LegConversationOptions extends LegParts {
-  readonly source: AudioSource;
-  readonly sink: AudioSink;
+  /** Asked for when the conversation starts: a phone's are known once offer and answer are. */
+  readonly media: { readonly source: AudioSource; readonly sink: AudioSink };
   /** For whoever looks on from the far side; the main thread is told anyway. */
   readonly audience?: Partial<Pick<ConversationOptions, 'onTurn' | 'onActivity' | 'onCaption'>>;
 }
@@ -47,12 +47,16 @@ export class LegConversation {
     }
   }
 
+  setOnHold(isOnHold: boolean): void {
+    this.#conversation?.setOnHold(isOnHold);
+  }
+
   say(text: string): void {
     this.#conversation?.say(text);
   }
 
   sendDigits(digits: string): void {
-    this.#options.sink.sendDigits(digits).catch(this.#options.onError);
+    this.#options.media.sink.sendDigits(digits).catch(this.#options.onError);
   }
 
   finish(reason: EndReason, withinMs: number): void {
@@ -81,7 +85,8 @@ export class LegConversation {
   }
 
   #create({ agent, variables }: StartConversation): Conversation {
-    const { legId, source, sink, speech, post, audience } = this.#options;
+    const { legId, media, speech, post, audience } = this.#options;
+    const { source, sink } = media;
     return new Conversation({
       agent,
       variables,

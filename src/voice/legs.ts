@@ -148,7 +148,7 @@ export class Legs {
     const port = await this.#openPort();
     return WebLeg.open(offerSdp, {
       legId,
-      media: { port, ...media.shared },
+      rtc: { port, ...media.shared },
       speech,
       post,
       onError,

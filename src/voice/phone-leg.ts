@@ -17,7 +17,7 @@ export class PhoneLeg implements WorkerLeg {
   constructor(options: PhoneLegOptions) {
     const { rtp } = options;
     this.#rtp = rtp;
-    this.conversation = new LegConversation({ ...options, source: rtp.source, sink: rtp.sink });
+    this.conversation = new LegConversation({ ...options, media: rtp });
     rtp.onMediaTimedOut(() => this.conversation.end('media-timeout', null));
   }
 
@@ -25,6 +25,8 @@ export class PhoneLeg implements WorkerLeg {
     this.#updated = this.#rtp.update(parameters).catch((error: unknown) => {
       if (!this.conversation.isOver) this.conversation.fail(error);
     });
+    const { direction } = parameters;
+    this.conversation.setOnHold(direction === 'recvonly' || direction === 'inactive');
   }
 
   /** Media starts with the first `update`, so this waits for it. */

@@ -9,7 +9,7 @@ import type { StartConversation } from './protocol.ts';
 import type { WorkerLeg } from './worker-leg.ts';
 
 export interface WebLegOptions extends LegParts {
-  readonly media: Pick<WebRtcLegOptions, 'port' | 'codecs' | 'ticker'>;
+  readonly rtc: Pick<WebRtcLegOptions, 'port' | 'codecs' | 'ticker'>;
 }
 
 const COMMAND_LENGTH_MAX = 1024;
@@ -32,21 +32,20 @@ export class WebLeg implements WorkerLeg {
   private constructor(rtc: WebRtcLeg, captions: LiveCaptions, options: WebLegOptions) {
     this.#rtc = rtc;
     this.#captions = captions;
-    const { source, sink } = rtc;
     const audience = {
       onTurn: captions.onTurn.bind(captions),
       onActivity: captions.onActivity.bind(captions),
       onCaption: captions.onCaption.bind(captions),
     };
-    this.conversation = new LegConversation({ ...options, source, sink, audience });
+    this.conversation = new LegConversation({ ...options, media: rtc, audience });
   }
 
   /** Answers a browser's offer. Rejects with what `WebRtcLeg.accept` does. */
   static async open(offerSdp: string, options: WebLegOptions): Promise<WebLeg> {
-    const { legId, media, post, onError } = options;
+    const { legId, post, onError } = options;
     const captions = new LiveCaptions((text) => rtc.sendMessage(text));
     const rtc = await WebRtcLeg.accept(offerSdp, {
-      ...media,
+      ...options.rtc,
       onError,
       onConnected: () => post({ type: 'web-leg-connected', legId }),
       onMessagesOpen: () => captions.flush(),

@@ -28,7 +28,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 const CACHE_SHORT = 'public, max-age=300';
 const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 
-const POLICY = [
+const DIRECTIVES = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -37,9 +37,11 @@ const POLICY = [
   "media-src 'self' blob:",
   "base-uri 'none'",
   "form-action 'none'",
-  // The embeddable button shows the page in a frame of any site.
-  'frame-ancestors *',
-].join('; ');
+];
+/** The embeddable button shows the try page in a frame of any site. */
+const POLICY = [...DIRECTIVES, 'frame-ancestors *'].join('; ');
+/** A frame of another site would not get the chat's cookie. */
+const POLICY_UNFRAMED = [...DIRECTIVES, "frame-ancestors 'none'"].join('; ');
 
 /**
  * Every page and asset, read from disk once; plain modules that browsers run as they are, so
@@ -62,10 +64,12 @@ export function webPages(): readonly WebPage[] {
     if (file === undefined) throw new TypeError(`the page ${name} is missing`);
     return file.body;
   };
-  const tryPage = Buffer.from(read('try.html').toString('utf8').replaceAll('{{assets}}', base));
+  const document = (name: string) =>
+    Buffer.from(read(name).toString('utf8').replaceAll('{{assets}}', base));
 
   return [
-    page('/try/:agentId', '.html', tryPage, CACHE_SHORT, POLICY),
+    page('/try/:agentId', '.html', document('try.html'), CACHE_SHORT, POLICY),
+    page('/public/chat/:token', '.html', document('chat.html'), CACHE_SHORT, POLICY_UNFRAMED),
     page('/embed.js', '.js', read('embed.js'), CACHE_SHORT, null),
     ...assets.map(({ name, body }) =>
       page(`${base}/${name}`, extname(name), body, CACHE_FOR_EVER, null),

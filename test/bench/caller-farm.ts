@@ -11,10 +11,10 @@ import { callerSays, joined, lineSilence } from '../support/test-caller.ts';
  * Arguments: SIP port, codec (pcmu or opus), number of calls, seconds. Talks to its parent by
  * messages: `up` when all calls stand, `done` when all have hung up.
  */
-const [port = '0', codec = 'pcmu', count = '1', duration = '10'] = process.argv.slice(2);
-const sipPort = Number(port);
-const calls = Number(count);
-const seconds = Number(duration);
+const [, , sipPortText, codecName, callsText, secondsText] = process.argv;
+const sipPort = Number(sipPortText);
+const calls = Number(callsText);
+const seconds = Number(secondsText);
 
 const FRAME_MS = 20;
 /** A question, and the time to hear its answer. */
@@ -30,7 +30,7 @@ interface Line {
   received: number;
 }
 
-const phoneCodec = await openPhoneCodec(codec === 'opus' ? 'opus' : 'pcmu');
+const phoneCodec = await openPhoneCodec(codecName === 'opus' ? 'opus' : 'pcmu');
 const recording = encodeRecording();
 const lines: Line[] = [];
 for (let index = 0; index < calls; index += 1) {

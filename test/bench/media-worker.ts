@@ -1,5 +1,7 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { MediaEngine } from '../../src/media/media-engine.ts';
 import type { RtpLeg } from '../../src/media/rtp-leg.ts';
@@ -102,9 +104,62 @@ async function runPlainNode(): Promise<() => Record<string, number>> {
   return () => ({ received });
 }
 
+/**
+ * |gap - 20 ms| of what each socket sends, taken where it is handed to the kernel: on loopback
+ * the far socket has it before `send` returns, so nobody else's stall is counted as ours.
+ */
+function watchSending(): number[] {
+  const deviations: number[] = [];
+  const lastMs = new Map<Socket, number>();
+  const send = Reflect.get(Socket.prototype, 'send') as (...args: unknown[]) => void;
+  Socket.prototype.send = function stamped(this: Socket, ...args: unknown[]) {
+    const packet = args[0] as Uint8Array;
+    const isRtcp = packet[1]! >= 192 && packet[1]! <= 223;
+    send.apply(this, args);
+    if (isRtcp) return;
+    const nowMs = performance.now();
+    const last = lastMs.get(this);
+    if (last !== undefined) deviations.push(Math.abs(nowMs - last - 20));
+    lastMs.set(this, nowMs);
+  };
+  return deviations;
+}
+
+/** What the kernel counts of this thread: its time on a core, and its time waiting for one. */
+function threadTimes(): { cpuMs: number; runQueueMs: number } {
+  const task = readlinkSync('/proc/thread-self').split('/').at(-1);
+  const fields = readFileSync(`/proc/self/task/${task}/schedstat`, 'utf8').split(' ');
+  return { cpuMs: Number(fields[0]) / 1e6, runQueueMs: Number(fields[1]) / 1e6 };
+}
+
+function watchCollections(): number[] {
+  const durations: number[] = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) durations.push(entry.duration);
+  }).observe({ entryTypes: ['gc'] });
+  return durations;
+}
+
+const deviations = watchSending();
+const collections = watchCollections();
 const stats = await (job.kind === 'trunkline' ? runTrunkline() : runPlainNode());
-parentPort?.on('message', () => {
+let before = threadTimes();
+parentPort?.on('message', (message) => {
+  if (message === 'begin') {
+    deviations.length = 0;
+    collections.length = 0;
+    before = threadTimes();
+    return;
+  }
+  const { cpuMs, runQueueMs } = threadTimes();
   const { heapUsed, external } = process.memoryUsage();
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, no window
-  parentPort?.postMessage({ stats: stats(), memoryBytes: heapUsed + external });
+  parentPort?.postMessage({
+    stats: stats(),
+    cpuMs: cpuMs - before.cpuMs,
+    runQueueMs: runQueueMs - before.runQueueMs,
+    deviationsMs: Float64Array.from(deviations),
+    gcMaxMs: Math.max(0, ...collections),
+    memoryBytes: heapUsed + external,
+  });
 });

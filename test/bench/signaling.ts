@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Srf from 'drachtio-srf';
 import { startSipEngine } from '../../src/sip-engine/sip-engine.ts';
+import { percentiles } from './percentiles.ts';
 
 export interface SignalingBenchOptions {
   /** Calls per second that SIPp starts. */
@@ -140,23 +141,19 @@ function readResult(folder: string) {
   const value = (name: string): number => Number(last[names.indexOf(name)]);
   const rtt = readdirSync(folder).find((name) => name.endsWith('_rtt.csv'));
   const answers = rtt === undefined ? [] : readAnswers(join(folder, rtt));
+  const { p50, p99 } = percentiles(answers);
   return {
     completed: value('SuccessfulCall(C)'),
     failed: value('FailedCall(C)'),
     retransmissions: value('Retransmissions(C)'),
-    answerP50Ms: percentile(answers, 0.5),
-    answerP99Ms: percentile(answers, 0.99),
+    answerP50Ms: p50,
+    answerP99Ms: p99,
   };
 }
 
 function readAnswers(file: string): number[] {
   const rows = readFileSync(file, 'utf8').trim().split('\n').slice(1);
   return rows.map((row) => Number(row.split(';')[1])).filter(Number.isFinite);
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 function freeUdpPort(): Promise<number> {

@@ -13,22 +13,10 @@ import {
   lineSilence,
   voiceSpan,
 } from '../support/test-caller.ts';
+import { type Percentiles, percentiles } from './percentiles.ts';
 
 const TICK_MS = 20;
 const TICK_SAMPLES = 160;
-
-export interface Percentiles {
-  readonly count: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-}
-
-export function percentiles(values: readonly number[]): Percentiles {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
-  return { count: sorted.length, p50: at(0.5), p95: at(0.95), max: sorted.at(-1) ?? Number.NaN };
-}
 
 /** Twelve things that callers say to the bakery; each by two voices. */
 const SENTENCES = [

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { findChromium, startBrowser, type TestBrowser, writeWav } from '../support/browser.ts';
 import { Gateway } from '../support/gateway.ts';
-import { heardByPage, quietAgain, recordPage } from '../support/page-recorder.ts';
+import { heardByPage, quietAgain, recordPage } from './page-recorder.ts';
 import { callerSays, hasTestCaller, joined, lineSilence } from '../support/test-caller.ts';
 import { Transcriber } from '../support/transcriber.ts';
 

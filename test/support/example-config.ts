@@ -23,6 +23,9 @@ const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
   'tts.provider': 'openai',
   'tts.base_url': 'https://api.openai.com/v1',
   'tts.api_key': 'sk-...',
+  'mail.host': 'smtp.example.org',
+  'mail.user': 'trunkline',
+  'mail.password': 'secret',
   database_url: 'sqlite:/var/lib/trunkline/trunkline.sqlite',
   admin_key: 'pk_live_0123456789abcdefghijklmnop',
 };

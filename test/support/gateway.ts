@@ -11,6 +11,8 @@ export interface GatewayOptions {
   /** Keep using the data of an earlier gateway; else a new folder that `stop` removes. */
   readonly dataDir?: string;
   readonly args?: readonly string[];
+  /** As `npm start` runs it, from dist, which is built first when it is old; else from source. */
+  readonly isBuilt?: boolean;
 }
 
 /** A transcript entry as `GET /v1/calls/{id}` gives it. */
@@ -84,25 +86,24 @@ export class Gateway {
 
   static async start(options: GatewayOptions = {}): Promise<Gateway> {
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'trunkline-test-')));
-    const child = spawn(
-      process.execPath,
-      ['--import', 'ts-blank-space/register', 'src/main.ts', ...(options.args ?? [])],
-      {
-        cwd: root,
-        env: {
-          ...withoutSettings(process.env),
-          TRUNKLINE_CONFIG: '/dev/null',
-          TRUNKLINE_DATA_DIR: dataDir,
-          TRUNKLINE_HTTP_PORT: '0',
-          TRUNKLINE_SIP_PORT: '0',
-          TRUNKLINE_MEDIA_WEBRTC_PORT: '0',
-          // Tests ask often.
-          TRUNKLINE_HTTP_REQUESTS_PER_MINUTE: '100000',
-          ...options.env,
-        },
-        stdio: ['ignore', 'pipe', 'pipe'],
+    const entry = options.isBuilt
+      ? ['config/start.mjs']
+      : ['--import', 'ts-blank-space/register', 'src/main.ts'];
+    const child = spawn(process.execPath, [...entry, ...(options.args ?? [])], {
+      cwd: root,
+      env: {
+        ...withoutSettings(process.env),
+        TRUNKLINE_CONFIG: '/dev/null',
+        TRUNKLINE_DATA_DIR: dataDir,
+        TRUNKLINE_HTTP_PORT: '0',
+        TRUNKLINE_SIP_PORT: '0',
+        TRUNKLINE_MEDIA_WEBRTC_PORT: '0',
+        // Tests ask often.
+        TRUNKLINE_HTTP_REQUESTS_PER_MINUTE: '100000',
+        ...options.env,
       },
-    );
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const lines: string[] = [];
     const banner = await readBanner(child, lines);
     const ownsDataDir = options.dataDir === undefined;

@@ -1,6 +1,10 @@
-import type { FastifyInstance } from 'fastify';
+import assert from 'node:assert/strict';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
+import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
+import { publicRoutes } from '../../src/http/public-routes.ts';
 import { callRoutes } from '../../src/http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from '../../src/http/routes/operations.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
@@ -8,11 +12,14 @@ import { createLogger } from '../../src/observability/logger.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { asWorkspaceId } from '../../src/model/ids.ts';
 import { newApiKey, type Scope } from '../../src/storage/api-key-repository.ts';
+import { Connection } from '../../src/storage/connection.ts';
 import { DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
+import { watchAnswers } from './described-answers.ts';
 import { temporaryStorage } from './storage.ts';
 
 export interface TestServerOptions extends Partial<HttpServerOptions> {
   readonly requestsPerMinute?: number;
+  readonly publicRequestsPerMinute?: number;
   /** Unix time, for the server and its database. */
   readonly nowMs?: () => number;
 }
@@ -25,6 +32,9 @@ export async function testServer(options: TestServerOptions = {}) {
   const { storage, adminKey } = temporary;
   const nowMs = options.nowMs ?? (() => 1_800_000_000_000);
   const publicUrl = () => 'https://voice.example.org';
+  const { agents, sharedKeys, webCalls } = storage;
+  const tokens = createWebCallTokens({ agents, sharedKeys, webCalls, nowMs });
+  const links = createInstantLinkDoor(storage.instantLinks, nowMs);
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -36,6 +46,10 @@ export async function testServer(options: TestServerOptions = {}) {
     operator: DEMO_WORKSPACE_ID,
   });
   const hangUp = async (_: string, id: string) => void hungUp.push(id);
+  let wrongAnswers: () => readonly string[] = () => [];
+  const watch: FastifyPluginAsync = async (scope) => void (wrongAnswers = watchAnswers(scope));
+  // Over all routes, not only those of a plugin of its own.
+  const watcher = Object.assign(watch, { [Symbol.for('skip-override')]: true });
   const app: FastifyInstance = await createHttpServer({
     log: createLogger({
       level: 'debug',
@@ -50,6 +64,7 @@ export async function testServer(options: TestServerOptions = {}) {
     connectionsMax: 100,
     trustedProxies: [],
     routes: [
+      watcher,
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
       ownerRoutes({
@@ -59,6 +74,11 @@ export async function testServer(options: TestServerOptions = {}) {
         publicUrl,
         aiProviders: ['phrasebook'],
       }),
+      publicRoutes({
+        tokens: () => tokens,
+        links: () => links,
+        requestsPerMinute: options.publicRequestsPerMinute ?? 10_000,
+      }),
     ],
     ...options,
   });
@@ -66,6 +86,8 @@ export async function testServer(options: TestServerOptions = {}) {
   return {
     app,
     storage,
+    tokens,
+    links,
     hungUp,
     logLines,
     headers: { authorization: `Bearer ${adminKey}` },
@@ -78,9 +100,16 @@ export async function testServer(options: TestServerOptions = {}) {
       return { authorization: `Bearer ${key}` };
     },
     otherWorkspace: asWorkspaceId('ws_other'),
+    /** Runs SQL behind the server's back. */
+    async execute(sql: string) {
+      const connection = await Connection.open(temporary.file, { busyTimeoutMs: 5000 });
+      await connection.exec(sql);
+      await connection.close();
+    },
     async close() {
       await app.close();
       await temporary.remove();
+      assert.deepEqual(wrongAnswers(), [], 'answers that the description does not promise');
     },
   };
 }

@@ -18,7 +18,15 @@ import type { Auth } from '../auth.ts';
 import { entityTag, revisionToFind } from '../entity-tag.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
-import { KEYED, nullable, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
+import {
+  BODY_ERRORS,
+  KEYED,
+  nullable,
+  PAGE_QUERY,
+  PAGE_SIZE,
+  V1_ERRORS,
+  V1Error,
+} from '../shapes.ts';
 
 export interface AgentRoutesOptions extends AgentLimits {
   readonly auth: Auth;
@@ -121,7 +129,7 @@ const newAgentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app
         operationId: 'create_agent',
         summary: 'Make an agent, from a template or from nothing',
         body: NewAgentBody,
-        response: { 201: Agent, ...V1_ERRORS },
+        response: { 201: Agent, ...BODY_ERRORS, ...V1_ERRORS },
       },
     },
     async (request, reply) => {
@@ -169,7 +177,7 @@ const oneAgentRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (app
         params: OneAgent,
         headers: IfMatch,
         body: AgentPatch,
-        response: { 200: Agent, ...CHANGE_ERRORS },
+        response: { 200: Agent, ...BODY_ERRORS, ...CHANGE_ERRORS },
       },
     },
     async (request, reply) => {
@@ -201,7 +209,7 @@ const shareableRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (ap
         summary: 'Let anyone call it from a browser, or no longer; calls in progress go on',
         params: OneAgent,
         body: Shareable,
-        response: { 200: Agent, 404: V1Error, ...V1_ERRORS },
+        response: { 200: Agent, ...BODY_ERRORS, 404: V1Error, ...V1_ERRORS },
       },
     },
     async (request, reply) => {

@@ -10,6 +10,7 @@ import {
 import { type Auth, coversScope, ROUTE_SCOPES } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import {
+  BODY_ERRORS,
   KEYED,
   nullable,
   oneOf,
@@ -117,7 +118,7 @@ const allKeysRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
         summary: 'Make a key, shown this once',
         description: 'A key gives no scope that it lacks itself.',
         body: CreateBody,
-        response: { 201: NewKey, 409: V1Error, ...V1_ERRORS },
+        response: { 201: NewKey, ...BODY_ERRORS, 409: V1Error, ...V1_ERRORS },
       },
     },
     async (request, reply) => {
@@ -158,7 +159,7 @@ const oneKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
         summary: 'Make a successor; the old key stays valid for a while',
         params: OneKey,
         body: RotateBody,
-        response: { 201: NewKey, 404: V1Error, ...V1_ERRORS },
+        response: { 201: NewKey, ...BODY_ERRORS, 404: V1Error, ...V1_ERRORS },
       },
     },
     async (request, reply) => {

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { onRequestAsyncHookHandler } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { PublicCallReply, PublicCalls } from '../../access/public-calls.ts';
+import { assertNever } from '../../lib/assert-never.ts';
 import { MediaError } from '../../media/media-error.ts';
 import { parseWebRtcOffer } from '../../media/webrtc/webrtc-offer.ts';
 import { asAgentId, asCallId } from '../../model/ids.ts';
@@ -122,6 +123,8 @@ function toAnswer(reply: PublicCallReply): Static<typeof Answer> {
       const { retryAfterSeconds } = reply;
       throw new HttpError('UNAVAILABLE', undefined, { retryAfterSeconds });
     }
+    default:
+      return assertNever(reply);
   }
 }
 

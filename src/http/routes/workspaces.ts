@@ -8,6 +8,7 @@ import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
 import {
+  BODY_ERRORS,
   KEYED,
   nullable,
   oneOf,
@@ -100,7 +101,7 @@ const ownWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = as
         operationId: 'update_workspace',
         summary: 'Rename the workspace of the key',
         body: OwnPatch,
-        response: { 200: WorkspaceView, 404: V1Error, ...V1_ERRORS },
+        response: { 200: WorkspaceView, ...BODY_ERRORS, 404: V1Error, ...V1_ERRORS },
       },
     },
     async (request) => {
@@ -160,7 +161,7 @@ const operatorRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async 
         operationId: 'create_workspace',
         summary: 'Make a workspace and its first key, shown this once',
         body: CreateBody,
-        response: { 201: CreatedWorkspace, ...V1_ERRORS },
+        response: { 201: CreatedWorkspace, ...BODY_ERRORS, ...V1_ERRORS },
       },
     },
     async (request, reply) => {
@@ -193,7 +194,7 @@ const anyWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = as
         summary: 'Change name or type; calls that have ended keep their price',
         params: OneWorkspace,
         body: OperatorPatch,
-        response: { 200: WorkspaceView, 404: V1Error, ...V1_ERRORS },
+        response: { 200: WorkspaceView, ...BODY_ERRORS, 404: V1Error, ...V1_ERRORS },
       },
     },
     async (request) => {

@@ -11,6 +11,8 @@ const SAMPLE_RATE_HZ = 8000;
 const PIECE_SAMPLES = 0.06 * SAMPLE_RATE_HZ;
 /** Phrasebooks known at once in one worker; the one longest unused is forgotten. */
 const GRAMMARS_MAX = 64;
+/** A caller speaks for a third of a call, at most. */
+const CALLS_PER_DECODER = 3;
 const NO_TRANSCRIPT: Transcript = { text: '', isFinal: true, stability: 1, audioMs: 0 };
 
 interface Listener {
@@ -28,6 +30,7 @@ export class RecognizerEngine {
   /** What waits for an answer without words: grammars and `settled`. */
   readonly #awaited = new Map<number, { resolve: () => void; reject: (err: Error) => void }>();
   #nextId = 1;
+  #openCount = 0;
 
   constructor() {
     this.#thread = new EngineThread({
@@ -55,6 +58,24 @@ export class RecognizerEngine {
     prepared.catch(() => this.#prepared.delete(key));
     this.#forgetOldest();
     return prepared;
+  }
+
+  /**
+   * A call begins, maybe to speak. A decoder takes 200 ms to make, for which all who speak
+   * wait: so it is made now, during the greeting, and not in the midst of speech.
+   */
+  opened(): void {
+    this.#openCount += 1;
+    const decoders = Math.ceil(this.#openCount / CALLS_PER_DECODER);
+    try {
+      this.#thread.post({ type: 'reserve', decoders });
+    } catch {
+      // The engine is gone; whoever speaks will be told.
+    }
+  }
+
+  closed(): void {
+    this.#openCount -= 1;
   }
 
   /** Begins an utterance and returns its number. */
@@ -183,6 +204,7 @@ class EmbeddedHearing implements Hearing {
     this.#grammar = grammar;
     this.#options = options;
     this.#halver = options.sampleRateHz === SAMPLE_RATE_HZ ? null : new Halver();
+    engine.opened();
     options.signal.addEventListener('abort', () => this.close(), { once: true });
   }
 
@@ -237,6 +259,7 @@ class EmbeddedHearing implements Hearing {
     if (this.#isClosed) return;
     this.abandon();
     this.#isClosed = true;
+    this.#engine.closed();
     for (const settle of this.#settles.values()) settle(NO_TRANSCRIPT);
   }
 

@@ -152,6 +152,20 @@ describe('a conversation with the embedded engines', function () {
     assert.equal(call.clock.waiting, 0);
   });
 
+  it('asks nobody who put it on hold, and asks again after', async () => {
+    const call = new TestCall({ engines });
+    call.conversation.start();
+    await call.until(() => call.turns.length === 1);
+    call.conversation.setOnHold(true);
+    await call.silence(60_000);
+    assert.equal(call.turns.length, 1);
+    assert.deepEqual(call.ends, []);
+
+    call.conversation.setOnHold(false);
+    await call.until(() => call.ends.length > 0, 40_000);
+    assert.deepEqual(call.said('agent').slice(1), ['Are you still there?']);
+  });
+
   it('warns before its limit, says goodbye at it, and ends', async () => {
     const agent = { ...bakery, timeLimitSeconds: 24, idle: { afterMs: 60_000, prompts: [] } };
     const call = new TestCall({ engines, agent });

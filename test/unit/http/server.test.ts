@@ -310,7 +310,9 @@ describe('the description of the API', () => {
         assert.ok(described.every(({ required }) => required === true));
         for (const answer of Object.values(operation.responses)) assert.ok(answer.description);
         if (path.startsWith('/v1/')) {
-          assert.deepEqual(operation.security, [{ key: [] }]);
+          const isPublic = path.includes('/public/');
+          assert.deepEqual(operation.security, isPublic ? [] : [{ key: [] }]);
+          if (isPublic) continue;
           for (const status of ['400', '401', '403', '429', '503']) {
             assert.ok(operation.responses[status], `${path} ${status}`);
           }
@@ -318,6 +320,31 @@ describe('the description of the API', () => {
       }
     }
     assert.ok(ids.size >= 8);
+  });
+});
+
+describe('every operation that takes a key', () => {
+  it('answers 401 without one and 403 to one without the scope, naming it [SEED-7, SEED-100]', async () => {
+    const server = await testServer();
+    const { paths } = (await server.app.inject('/openapi.json')).json();
+    const scopeless = await server.keyWith(['none:read']);
+    let asked = 0;
+    for (const [path, methods] of Object.entries<Record<string, Operation>>(paths)) {
+      for (const [method, operation] of Object.entries(methods)) {
+        if (JSON.stringify(operation.security) !== JSON.stringify([{ key: [] }])) continue;
+        const url = path.replaceAll(/\{\w+\}/g, 'x');
+        const ask = (headers: Record<string, string>) =>
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- OpenAPI names methods in lower case
+          server.app.inject({ method: method.toUpperCase() as 'GET', url, headers });
+        assert.equal((await ask({})).statusCode, 401, `${method} ${path}`);
+        const refused = await ask(scopeless);
+        assert.equal(refused.statusCode, 403, `${method} ${path}`);
+        assert.match(refused.body, /scope \w+:(read|write)/);
+        asked += 1;
+      }
+    }
+    assert.ok(asked >= 25, String(asked));
+    await server.close();
   });
 });
 

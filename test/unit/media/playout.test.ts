@@ -3,6 +3,7 @@ import { G711Decoder, G711Encoder } from '../../../src/media/codec/g711-codec.ts
 import { loadOpus } from '../../../src/media/codec/load-opus.ts';
 import { MediaError } from '../../../src/media/media-error.ts';
 import { Playout } from '../../../src/media/playout.ts';
+import { Resampler } from '../../../src/media/resampler.ts';
 import { amplitudeAt, concat, tone } from '../../support/audio.ts';
 
 interface Rig {
@@ -154,6 +155,39 @@ describe('playout', () => {
     const pcm = concat(sent);
     assert.ok(Math.abs(amplitudeAt(500, pcm.subarray(160, 3200), 8000) - 8000) < 400);
     assert.ok(amplitudeAt(500, pcm.subarray(3040, 3200), 8000) > 7000);
+  });
+
+  it('converts a long clause tick by tick, to the sample as if in one go', () => {
+    const rig = pcmuRig();
+    const clause = tone(440, 16000, 4010);
+    const expected = new Resampler(16000, 8000).process(clause).slice();
+    rig.playout.write({ samples: clause.slice(), sampleRateHz: 16000 });
+    assert.equal(rig.playout.queuedMs(), 4010);
+    rig.playout.flush();
+    const sent = rig.ticks(210).filter((frame) => frame !== null);
+    nearly(concat(sent).subarray(0, expected.length), expected);
+    assert.equal(rig.playout.queuedMs(), 0);
+  });
+
+  it('keeps its own copy of what it was given and has not converted yet', () => {
+    const rig = pcmuRig();
+    const samples = ramp(1600);
+    const expected = samples.slice();
+    rig.playout.write({ samples, sampleRateHz: 8000 });
+    samples.fill(0);
+    nearly(concat(rig.ticks(10).map((frame) => frame ?? new Int16Array(0))), expected);
+  });
+
+  it('resolves drained after whole frames that were flushed, and counts what is discarded', async () => {
+    const rig = pcmuRig();
+    rig.playout.write({ samples: ramp(320), sampleRateHz: 8000 });
+    const drained = rig.playout.drained();
+    assert.equal(rig.ticks(2).filter((frame) => frame !== null).length, 2);
+    await drained;
+    rig.playout.write({ samples: ramp(8000), sampleRateHz: 8000 });
+    rig.ticks(3);
+    assert.equal(rig.playout.discard(), 940);
+    assert.deepEqual(rig.ticks(1), [null]);
   });
 
   it('plays clips made earlier, after what was written', () => {

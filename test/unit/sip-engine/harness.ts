@@ -1,3 +1,4 @@
+import { HeaderList } from '../../../src/sip-engine/message/header-list.ts';
 import type {
   SipMessage,
   SipRequest,
@@ -188,4 +189,8 @@ export function answerLines(
     `CSeq: ${headers.first('cseq')}`,
     ...(over.headers ?? []),
   ];
+}
+
+export function emptyHeaders(): HeaderList {
+  return new HeaderList();
 }

@@ -3,13 +3,21 @@ import { webPages } from '../../../src/web/web-pages.ts';
 
 describe('the web pages', () => {
   const pages = webPages();
-  const tryPage = pages.find(({ path }) => path === '/try/:agentId');
+  const documents = pages.filter(({ contentSecurityPolicy }) => contentSecurityPolicy !== null);
   const assets = pages.filter(({ path }) => path.startsWith('/assets/'));
 
-  it('hold everything that the try page and its modules ask for', () => {
-    const html = tryPage?.body.toString() ?? '';
-    const wanted = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]);
-    assert.ok(wanted.length >= 3);
+  it('are the try page and the chat page', () => {
+    assert.deepEqual(
+      documents.map(({ path }) => path),
+      ['/try/:agentId', '/public/chat/:token'],
+    );
+  });
+
+  it('hold everything that the pages and their modules ask for', () => {
+    const wanted = documents.flatMap(({ body }) =>
+      [...body.toString().matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]),
+    );
+    assert.ok(wanted.length >= 7);
     for (const path of wanted)
       assert.ok(
         pages.some((page) => page.path === path),
@@ -27,10 +35,17 @@ describe('the web pages', () => {
   });
 
   it('load nothing from elsewhere and run nothing inline', () => {
-    const html = tryPage?.body.toString() ?? '';
-    assert.doesNotMatch(html, /https?:\/\/|<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/);
-    assert.match(tryPage?.contentSecurityPolicy ?? '', /default-src 'none'/);
-    assert.doesNotMatch(tryPage?.contentSecurityPolicy ?? '', /unsafe|https?:/);
+    for (const { body, contentSecurityPolicy: policy } of documents) {
+      const html = body.toString();
+      assert.doesNotMatch(html, /https?:\/\/|<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/);
+      assert.match(policy ?? '', /default-src 'none'/);
+      assert.doesNotMatch(policy ?? '', /unsafe|https?:/);
+    }
+  });
+
+  it('let no other site frame the chat, whose cookie it would not get', () => {
+    const chat = documents.find(({ path }) => path === '/public/chat/:token');
+    assert.match(chat?.contentSecurityPolicy ?? '', /frame-ancestors 'none'/);
   });
 
   it('are cached for ever only under a path that changes with them', () => {
@@ -41,6 +56,6 @@ describe('the web pages', () => {
 
   it('are small', () => {
     const bytes = pages.reduce((sum, { body }) => sum + body.length, 0);
-    assert.ok(bytes < 60_000, `${bytes} bytes`);
+    assert.ok(bytes < 75_000, `${bytes} bytes`);
   });
 });

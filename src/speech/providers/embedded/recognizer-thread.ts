@@ -28,6 +28,8 @@ async function handle(recognizer: Recognizer, message: ToRecognizer): Promise<vo
       return post({ type: 'prepared', id: message.id });
     case 'forget':
       return recognizer.forget(message.key);
+    case 'reserve':
+      return recognizer.reserve(message.decoders);
     case 'sync':
       return post({ type: 'synced', id: message.id });
     case 'begin':

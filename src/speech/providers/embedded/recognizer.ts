@@ -154,7 +154,12 @@ export class Recognizer {
 
   /** Makes a decoder ahead when the last free one is in use, so that nobody waits for it. */
   async makeSpare(): Promise<void> {
-    if (this.#free.length > 0 || this.#decoderCount >= DECODERS_MAX) return;
+    if (this.#free.length === 0) await this.reserve(this.#decoderCount + 1);
+  }
+
+  /** Makes one decoder when there are fewer than wanted. */
+  async reserve(decoders: number): Promise<void> {
+    if (this.#decoderCount >= Math.min(decoders, DECODERS_MAX)) return;
     const pooled = await this.#makeDecoder();
     const [first] = this.#grammars.keys();
     if (first !== undefined) this.#setGrammar(pooled, first);
@@ -199,7 +204,7 @@ export class Recognizer {
     pooled.grammarKey = key;
   }
 
-  /** 50 ms of CPU: the dictionary is left out, words come with the grammar. */
+  /** 50 ms of CPU; the dictionary is left out, words come with the grammar. */
   async #makeDecoder(): Promise<PooledDecoder> {
     const decoder = new this.#module.Decoder({
       hmm: this.#modelPath,

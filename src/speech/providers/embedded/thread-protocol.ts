@@ -9,6 +9,8 @@ export type ToRecognizer =
       readonly grammar: SpokenGrammar;
     }
   | { readonly type: 'forget'; readonly key: string }
+  /** There should be so many decoders; makes at most one. Not answered. */
+  | { readonly type: 'reserve'; readonly decoders: number }
   /** Answered once everything before it was done. */
   | { readonly type: 'sync'; readonly id: number }
   | { readonly type: 'begin'; readonly id: number; readonly key: string }

@@ -1,0 +1,170 @@
+import { cpus, loadavg } from 'node:os';
+import { benchMedia, type MediaBenchResult } from './media.ts';
+import type { Percentiles } from './percentiles.ts';
+import { benchSignaling, benchSippReference } from './signaling.ts';
+import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } from './speech.ts';
+import { benchStart } from './start.ts';
+import { benchStorage } from './storage.ts';
+import { benchWholeCalls } from './whole-calls.ts';
+
+/** `npm run bench -- [section…]`; without a name, all of them, one after the other. */
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
+  signaling,
+  media,
+  speech,
+  calls,
+  storage,
+  start,
+};
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !Object.hasOwn(SECTIONS, name));
+if (unknown.length > 0) {
+  console.error(
+    `No section ${unknown.join(', ')}. There are: ${Object.keys(SECTIONS).join(', ')}.`,
+  );
+  process.exitCode = 1;
+} else {
+  console.log(`Node ${process.version}, ${cpus().length} cores of ${cpus()[0]?.model ?? '?'}`);
+  for (const [name, run] of Object.entries(SECTIONS)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    console.log(`\n## ${name} (load ${loadavg()[0]?.toFixed(1)})`);
+    await run();
+  }
+}
+
+type Row = Readonly<Record<string, string | number>>;
+
+/** A plain table: columns by the first row, numbers to the right. */
+function print(rows: readonly Row[]): void {
+  const columns = Object.keys(rows[0] ?? {});
+  const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
+  const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+  for (const line of lines) {
+    const cells = line.map((cell, at) =>
+      /^-?[\d.]+$/.test(cell) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
+    );
+    console.log(cells.join('  ').trimEnd());
+  }
+}
+
+function rounded(value: number, digits = 2): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '-';
+}
+
+function percentileRow(what: string, { count, p50, p95, p99, max }: Percentiles): Row {
+  const ms = [p50, p95, p99, max].map((value) => rounded(value, 1));
+  return { what, count, p50: ms[0]!, p95: ms[1]!, p99: ms[2]!, max: ms[3]! };
+}
+
+async function signaling(): Promise<void> {
+  const options = { callsPerSecond: 100, calls: 1_000 };
+  const rows: Row[] = [];
+  for (const [what, bench] of [
+    ['engine and drachtio-srf', benchSignaling],
+    ['SIPp UAS (reference)', benchSippReference],
+  ] as const) {
+    const figures = await bench(options);
+    rows.push({
+      what,
+      calls: figures.completed,
+      'CPU ms/call': rounded(figures.cpuPerCallMs, 3),
+      'answer p50 ms': rounded(figures.answerP50Ms, 1),
+      'answer p99 ms': rounded(figures.answerP99Ms, 1),
+    });
+  }
+  print(rows);
+}
+
+async function media(): Promise<void> {
+  const rows: Row[] = [];
+  for (const legs of [1, 50, 100]) {
+    rows.push(mediaRow(await benchMedia('plain-node', 'pcmu', legs)));
+    rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs)));
+    rows.push(mediaRow(await benchMedia('trunkline', 'opus', legs)));
+  }
+  print(rows);
+}
+
+function mediaRow(result: MediaBenchResult): Row {
+  const { p50, p99, p999 } = result.pacingMs;
+  return {
+    what: result.name,
+    legs: result.legs,
+    '% core/leg': rounded(result.cpuPercentPerLeg, 3),
+    'pacing p50 ms': rounded(p50),
+    p99: rounded(p99),
+    'p99.9': rounded(p999),
+    'GC max ms': rounded(result.gcMaxMs),
+    'KiB/leg': rounded(result.memoryKibPerLeg, 0),
+    'waited for a core %': rounded(result.waitingForCorePercent, 1),
+  };
+}
+
+async function speech(): Promise<void> {
+  const { silentPercent, speechPercent } = await measureListeningCpu();
+  print([
+    { what: 'listening to silence', '% core': rounded(silentPercent, 3) },
+    { what: 'listening to speech', '% core': rounded(speechPercent, 2) },
+  ]);
+  const [media, real] = [await measureTurns('media'), await measureTurns('real')];
+  print([
+    percentileRow('first audio of a clause, ms', await measureFirstAudio()),
+    percentileRow('voice onset to hold, ms', await measureBargeIn()),
+    percentileRow('end of speech to reply, engines free (reference)', media.latencyMs),
+    percentileRow('end of speech to reply, real time', real.latencyMs),
+  ]);
+  console.log(`false cuts: ${real.falseCuts} of ${real.utterances}`);
+}
+
+async function calls(): Promise<void> {
+  const rows: Row[] = [];
+  const latencies: Row[] = [];
+  for (const [codec, count] of [
+    ['pcmu', 1],
+    ['pcmu', 10],
+    ['opus', 10],
+  ] as const) {
+    const figures = await benchWholeCalls(codec, count);
+    rows.push({
+      what: `${codec} calls`,
+      count,
+      '% core/call': rounded(figures.cpuPercentPerCall),
+      'KiB/call': rounded(figures.memoryKibPerCall, 0),
+    });
+    latencies.push(percentileRow(`greeting, ${count} ${codec}`, figures.greetingMs));
+    latencies.push(percentileRow(`reply, ${count} ${codec}`, figures.replyMs));
+  }
+  rows.push(mediaRowOfReference(await benchMedia('plain-node', 'pcmu', 10)));
+  print(rows);
+  print(latencies);
+}
+
+function mediaRowOfReference({ cpuPercentPerLeg, memoryKibPerLeg, legs }: MediaBenchResult): Row {
+  return {
+    what: 'plain Node RTP (reference)',
+    count: legs,
+    '% core/call': rounded(cpuPercentPerLeg),
+    'KiB/call': rounded(memoryKibPerLeg, 0),
+  };
+}
+
+async function storage(): Promise<void> {
+  const figures = await benchStorage();
+  print(
+    figures.map(({ name, count, cpuMicrosecondsEach, elapsedMicrosecondsEach }) => ({
+      what: name,
+      count,
+      'CPU µs': rounded(cpuMicrosecondsEach, 1),
+      'elapsed µs': rounded(elapsedMicrosecondsEach, 1),
+    })),
+  );
+}
+
+async function start(): Promise<void> {
+  const { trunkline, node } = await benchStart();
+  print([
+    percentileRow('npm start to ready, ms', trunkline),
+    percentileRow('node -e 0 (reference), ms', node),
+  ]);
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import {
+  ERROR_CATALOG,
+  HttpError,
+  type HttpErrorCode,
+  serializeError,
+} from '../../../src/http/errors.ts';
+import { testServer } from '../../support/http-server.ts';
+
+const CONTEXT = { requestId: 'req_1', publicUrl: 'https://voice.example.org' };
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys are the union
+const CODES = Object.keys(ERROR_CATALOG) as HttpErrorCode[];
+
+/** Each family: an address of it, and the body of an error there. */
+const FAMILIES: readonly (readonly [
+  string,
+  string,
+  (code: HttpErrorCode, text: string) => object,
+])[] = [
+  [
+    'v1 [SEED-44]',
+    '/v1/agents',
+    (error_code, message) => ({
+      error_code,
+      message,
+      request_id: 'req_1',
+      documentation_url: `https://voice.example.org/docs#${error_code}`,
+    }),
+  ],
+  [
+    'public web calls [SEED-54, SEED-55]',
+    '/v1/calls/public/create-web-call?ai_agent_id=x',
+    (error, message) =>
+      error === 'VALIDATION_FAILED'
+        ? { detail: [], request_id: 'req_1' }
+        : { error, message, request_id: 'req_1' },
+  ],
+  [
+    'instant voice links [SEED-69]',
+    '/v1/instant-voice-links/ivl_1',
+    (code, error) => ({ error, code, request_id: 'req_1' }),
+  ],
+];
+
+describe('the families of errors [R1]', () => {
+  for (const [family, url, bodyOf] of FAMILIES) {
+    it(`answer every code of the catalog in the shape of ${family}`, () => {
+      for (const code of CODES) {
+        const error = new HttpError(code);
+        const { status, message } = ERROR_CATALOG[code];
+        assert.equal(error.status, status);
+        assert.deepEqual(serializeError(url, error, CONTEXT), bodyOf(code, message));
+      }
+    });
+  }
+
+  it('answer what no family owns as v1', () => {
+    const body = serializeError('/nowhere', new HttpError('NOT_FOUND'), CONTEXT);
+    assert.deepEqual(Object.keys(body), [
+      'error_code',
+      'message',
+      'request_id',
+      'documentation_url',
+    ]);
+  });
+
+  it('are kept when the framework itself refuses', async () => {
+    const server = await testServer({ requestsPerMinute: 3 });
+    const { app, headers } = server;
+    const keys: Readonly<Record<string, readonly string[]>> = {
+      '/v1/agents': ['error_code', 'message', 'request_id', 'documentation_url'],
+      '/v1/instant-voice-links': ['error', 'code', 'request_id'],
+      '/v1/calls/public/create-web-call': ['error', 'message', 'request_id'],
+    };
+    for (const [url, expected] of Object.entries(keys)) {
+      const unknown = await app.inject({ method: 'PUT', url, headers });
+      assert.equal(unknown.statusCode, 404);
+      assert.deepEqual(Object.keys(unknown.json()), expected);
+    }
+    for (const _ of [1, 2, 3]) await app.inject({ url: '/v1/agents', headers });
+    const limited = await app.inject({ url: '/v1/instant-voice-links', headers });
+    assert.equal(limited.statusCode, 429);
+    assert.deepEqual(Object.keys(limited.json()), keys['/v1/instant-voice-links']);
+    assert.match(String(limited.headers['retry-after']), /^\d+$/);
+    await server.close();
+  });
+});
