@@ -32,6 +32,7 @@ describe('a daemon with a trunk', function () {
       '    country: ES',
       '    codecs: [pcma]',
       '    channels_max: 2',
+      '    calls_per_second: 100',
       ...settings.map((line) => `    ${line}`),
       `    numbers: { "${NUMBER}": agt_demo }`,
       '',
