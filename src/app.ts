@@ -19,8 +19,10 @@ import { ownerRoutes } from './http/owner-routes.ts';
 import { publicRoutes } from './http/public-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { pageRoutes } from './http/routes/pages.ts';
 import { publicCallRoutes } from './http/routes/public-calls.ts';
+import { trunkRoutes } from './http/routes/trunks.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
@@ -28,6 +30,8 @@ import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
+import { agentOf } from './signaling/trunk/trunk-book.ts';
+import type { Trunk } from './signaling/trunk/trunk.ts';
 import { SipPart } from './sip-part.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
 import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
@@ -69,11 +73,17 @@ export class Gateway {
   #webCallTokens: WebCallTokens | null = null;
   #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
+  #voiceReady: Promise<void> = Promise.resolve();
+  /** The settings of the last `reloadTrunks`. */
+  #trunks: readonly Trunk[];
+  /** One reload at a time, in the order they were asked for. */
+  #reloading: Promise<void> = Promise.resolve();
   #bootstrapped: Bootstrapped = { adminKey: null, adminKeyFile: null };
 
   constructor({ config, log, version }: GatewayOptions) {
     this.#config = config;
     this.#log = log;
+    this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
@@ -84,6 +94,7 @@ export class Gateway {
     });
     this.sip = new SipPart({
       config: config.sip,
+      trunks: config.trunks,
       log,
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
@@ -104,9 +115,21 @@ export class Gateway {
       sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
       sipTotals: () => this.sip.totals(),
       workers: () => [...this.#workers.values()],
+      trunks: () =>
+        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
+          ...trunk,
+          isRegistered: registration?.isRegistered ?? null,
+        })),
     });
-    const [storage, voice, calls] = [this.#storagePart(), this.#voicePart(), this.#intakePart()];
-    this.parts = [storage, voice, this.chat, this.http, this.sip, calls];
+    this.parts = [
+      this.#storagePart(),
+      this.#voicePart(),
+      this.chat,
+      this.http,
+      this.#voiceReadyPart(),
+      this.sip,
+      this.#intakePart(),
+    ];
   }
 
   /** @throws TypeError before `start` */
@@ -143,6 +166,17 @@ export class Gateway {
   drain(): void {
     this.admission.drain();
     this.sip.drain();
+  }
+
+  /** Other trunks from now on. Those that did not change go on undisturbed, and so do calls. */
+  reloadTrunks(trunks: readonly Trunk[]): Promise<void> {
+    const reloaded = this.#reloading.then(async () => {
+      this.#trunks = trunks;
+      await this.sip.trunks.reload(trunks);
+      if (this.#calls !== null) await this.#warmAgents();
+    });
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
   }
 
   /** What a person at the terminal is shown once everything runs. */
@@ -185,6 +219,8 @@ export class Gateway {
               if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
             },
           }),
+        (app) => outboundCallRoutes(app, { auth, dial: (request) => this.calls.dial(request) }),
+        (app) => trunkRoutes(app, { auth, trunks: () => this.sip.trunks.views() }),
         (app) => publicCallRoutes(app, { calls: publicCalls, limit: publicLimit }),
         (app) => pageRoutes(app, { pages: webPages() }),
         ownerRoutes({
@@ -249,11 +285,24 @@ export class Gateway {
     return {
       name: 'voice',
       start: async () => {
-        await this.pool.start();
+        // The workers load while HTTP is built; nobody can call before SIP is up.
+        this.#voiceReady = this.pool.start();
+        this.#voiceReady.catch(() => {});
         this.#calls = this.#createCalls();
-        await this.#warmAgents();
       },
       stop: async () => this.pool.stop(),
+    };
+  }
+
+  /** Has nothing to stop: the workers belong to the part before. */
+  #voiceReadyPart(): Part {
+    return {
+      name: 'voice workers',
+      start: async () => {
+        await this.#voiceReady;
+        await this.#warmAgents();
+      },
+      stop: async () => {},
     };
   }
 
@@ -282,6 +331,7 @@ export class Gateway {
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.#directory(storage),
+      trunks: this.sip.trunks,
       admission: this.admission,
       observer: this.#observer(),
     });
@@ -290,9 +340,16 @@ export class Gateway {
   #directory(storage: Storage): AgentDirectory {
     const { numbers } = this.#config;
     return {
-      findByDialed: async (user) => {
-        const id = numbers.get(user) ?? numbers.get(user.toLowerCase()) ?? user;
-        const agent = await storage.agents.findForCall(asAgentId(id));
+      findByDialed: async (user, trunk) => {
+        const named = trunk === null ? null : agentOf(trunk, user);
+        const id = named ?? numbers.get(user) ?? numbers.get(user.toLowerCase());
+        // What a carrier dials is a number, and never the id of somebody's agent.
+        if (id === undefined && trunk !== null) return null;
+        const agent = await storage.agents.findForCall(asAgentId(id ?? user));
+        return agent === null ? null : this.#snapshot(agent);
+      },
+      findOwned: async (workspaceId, id) => {
+        const agent = await storage.agents.find(workspaceId, id);
         return agent === null ? null : this.#snapshot(agent);
       },
     };
@@ -307,6 +364,9 @@ export class Gateway {
 
   async #warmAgents(): Promise<void> {
     const ids = new Set(this.#config.numbers.values());
+    for (const { agent, numbers } of this.#trunks) {
+      for (const id of [...numbers.values(), agent]) if (id !== null) ids.add(id);
+    }
     for (const id of [...ids].slice(0, WARM_AGENTS_MAX)) {
       const agent = await this.storage.agents.findForCall(asAgentId(id));
       if (agent !== null) this.pool.warm(this.#snapshot(agent));
@@ -352,6 +412,9 @@ function createVoicePool(
 function journalOf({ calls }: Storage): CallJournal {
   return {
     started: (call) => calls.create(call),
+    ringing: async (id) => {
+      await calls.markRinging(id);
+    },
     answered: async (id, answeredAtMs) => {
       await calls.markAnswered(id, answeredAtMs);
     },

@@ -5,7 +5,7 @@ import { Gateway } from './app.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { helpText } from './help.ts';
 import { runUntilAsked, type StopRequests } from './lifecycle.ts';
-import { createLogger } from './observability/logger.ts';
+import { createLogger, type Logger } from './observability/logger.ts';
 
 /** `EX_CONFIG` and `EX_USAGE` of sysexits.h. */
 const EXIT_CONFIG = 78;
@@ -43,6 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
 async function serve(config: Config, version: string): Promise<number> {
   const log = createLogger({ ...config.log, secrets: config.secrets });
   const gateway = new Gateway({ config, log, version });
+  const onHangUp = () => void reloadTrunks(gateway, log);
+  process.on('SIGHUP', onHangUp);
   const exitCode = await runUntilAsked({
     log,
     parts: gateway.parts,
@@ -51,11 +53,23 @@ async function serve(config: Config, version: string): Promise<number> {
     onDrain: () => gateway.drain(),
     onReady: () => print(gateway.banner()),
   });
+  process.off('SIGHUP', onHangUp);
   setTimeout(() => {
     log.error({ open: process.getActiveResourcesInfo() }, 'something was left open');
     process.exit(1);
   }, EXIT_GRACE_MS).unref();
   return exitCode;
+}
+
+/** SIGHUP: what is wrong in the file is said, and changes nothing. */
+async function reloadTrunks(gateway: Gateway, log: Logger): Promise<void> {
+  try {
+    const { trunks } = loadConfig(process.env);
+    await gateway.reloadTrunks(trunks);
+    log.info({ trunks: trunks.length }, 'trunks reloaded');
+  } catch (error) {
+    log.error({ err: error }, 'trunks not reloaded: they stay as they were');
+  }
 }
 
 /** SIGTERM, SIGINT, and a bug that nobody caught: after that nothing may be relied on. */

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { BlockList, isIP } from 'node:net';
 import type { Config } from './config.ts';
 import type { Part } from './lifecycle.ts';
 import type { Logger } from './observability/logger.ts';
 import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
 import type { SipInvite } from './signaling/sip-leg.ts';
+import type { Trunk } from './signaling/trunk/trunk.ts';
+import { sourceFilter } from './signaling/trunk/trunk-book.ts';
+import { TrunkService } from './signaling/trunk/trunk-service.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
 
 export interface SipPartOptions {
   readonly config: Config['sip'];
+  readonly trunks: readonly Trunk[];
   readonly log: Logger;
   readonly onInvite: (invite: SipInvite) => void;
 }
@@ -17,10 +20,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * SIP: the embedded engine or a drachtio-server, and our connection to it. An embedded engine
- * that is lost is started again; a drachtio-server is connected to again when it is back.
+ * that is lost is started again; a drachtio-server is connected to again when it is back. The
+ * trunks speak over that connection, and say whom the engine hears.
  */
 export class SipPart implements Part {
   readonly name = 'sip';
+  readonly trunks: TrunkService;
   readonly #options: SipPartOptions;
   #engine: RunningSipEngine | null = null;
   #signaling: SipSignaling | null = null;
@@ -31,6 +36,12 @@ export class SipPart implements Part {
   constructor(options: SipPartOptions) {
     this.#options = options;
     this.#port = options.config.port;
+    this.trunks = new TrunkService({
+      trunks: options.trunks,
+      signaling: () => this.#signaling,
+      log: options.log,
+      sipPort: () => this.#port,
+    });
   }
 
   /** Where SIP is answered, as `host:port`. */
@@ -66,6 +77,7 @@ export class SipPart implements Part {
   async start(): Promise<void> {
     await this.#open();
     await withTimeout(this.signaling.whenConnected(), CONNECT_TIMEOUT_MS);
+    this.trunks.start();
   }
 
   drain(): void {
@@ -74,6 +86,7 @@ export class SipPart implements Part {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
+    await this.trunks.stop();
     await this.#signaling?.close();
     await this.#engine?.close();
   }
@@ -85,8 +98,10 @@ export class SipPart implements Part {
     this.#signaling = connectSipEngine({
       ...address,
       onInvite,
+      admit: (request) => this.trunks.admit(request),
       onConnected: (contacts) => {
         this.#contacts = contacts;
+        this.trunks.connected();
       },
       onLost: () => {
         if (this.#engine !== null && !this.#isStopping) void this.#restartEngine();
@@ -104,7 +119,8 @@ export class SipPart implements Part {
       port: this.#port,
       secret,
       ...(config.externalAddress === undefined ? {} : { externalAddress: config.externalAddress }),
-      allowSource: allowedSources(config.allowedSources),
+      allowSource: sourceFilter(this.trunks, config.allowedSources),
+      prefersTcp: (address) => this.trunks.prefersTcp(address),
       limits: { transactionsMax: config.transactionsMax },
       guard: { packetsPerSecond: config.packetsPerSecondPerSource },
     });
@@ -132,18 +148,6 @@ function outside(engine: string) {
   const url = new URL(engine);
   const port = url.port === '' ? 9022 : Number(url.port);
   return { host: url.hostname, port, secret: decodeURIComponent(url.password) };
-}
-
-/** Addresses and networks as a test. IPv4 in IPv6 form counts as IPv4. */
-function allowedSources(sources: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
-  for (const source of sources) {
-    const [address = '', prefix] = source.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
 async function withTimeout(promise: Promise<void>, timeoutMs: number): Promise<void> {

@@ -1,14 +1,19 @@
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
-import { type AgentId, asCallId, type CallId } from '../model/ids.ts';
+import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
+import type { Trunk } from '../signaling/trunk/trunk.ts';
+import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
+import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
-import type { Admission } from './admission.ts';
+import type { Admission, Place, Refusal } from './admission.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
+import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
+import { OutboundParty } from './outbound-party.ts';
 import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
 import { SipParty } from './sip-party.ts';
@@ -16,8 +21,13 @@ import { type WebAnswer, WebParty } from './web-party.ts';
 
 /** Who answers what was dialed. */
 export interface AgentDirectory {
-  /** By phone number or by name; null when nobody has it. Must not wait on anything slow. */
-  findByDialed(user: string): Promise<AgentSnapshot | null>;
+  /**
+   * By phone number or by name, as the trunk has them first; null when nobody has it. Must not
+   * wait on anything slow.
+   */
+  findByDialed(user: string, trunk: Trunk | null): Promise<AgentSnapshot | null>;
+  /** An agent of that workspace; null: it has none of that id. */
+  findOwned(workspaceId: WorkspaceId, id: AgentId): Promise<AgentSnapshot | null>;
 }
 
 /** Looks on from outside: metrics, logs, live views. None may throw. */
@@ -29,9 +39,28 @@ export interface CallObserver {
 export interface CallServiceOptions extends CallParts {
   readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
+  readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly admission: Admission;
   readonly observer: CallObserver & Partial<Omit<CallListener, 'onEnded'>>;
 }
+
+/** An owner who wants an agent to call somebody. */
+export interface DialCallRequest {
+  readonly workspaceId: WorkspaceId;
+  readonly agentId: AgentId;
+  /** With `+`, or as the trunk's country writes it. */
+  readonly toNumber: string;
+  /** null: the trunk's own. */
+  readonly fromNumber: string | null;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export type DialCallReply =
+  | { readonly accepted: true; readonly record: CallRecord }
+  | {
+      readonly accepted: false;
+      readonly reason: 'agent-not-found' | Refusal['reason'] | TrunkDialErrorCode;
+    };
 
 /** A browser that wants to speak to an agent. */
 export interface WebCallRequest {
@@ -75,22 +104,59 @@ export class CallService {
 
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
-    const { admission, directory, log } = this.#options;
-    if (admission.isDraining) return this.#refuse(invite, null, 'draining');
+    const { admission, directory, trunks, log } = this.#options;
+    const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
+    if (admission.isDraining) return this.#refuse(invite, line, null, 'draining');
     let agent: AgentSnapshot | null;
     try {
-      agent = await directory.findByDialed(invite.dialed.user);
+      agent = await directory.findByDialed(invite.dialed.user, line.trunk);
     } catch (error) {
       log.error({ err: error }, 'the agent of a call could not be read');
-      return this.#refuse(invite, null, 'internal-error');
+      return this.#refuse(invite, line, null, 'internal-error');
     }
-    if (agent === null) return this.#refuse(invite, null, 'agent-not-found');
-    const place = admission.admit(agent);
-    if (!place.admitted) return this.#refuse(invite, agent, place.reason);
-    const record = this.#newRecord(agent, originOf(invite));
-    const party = new SipParty(invite, this.#options.pool);
+    if (agent === null) return this.#refuse(invite, line, null, 'agent-not-found');
+    const place = this.#takeInbound(agent, line);
+    if (!place.admitted) return this.#refuse(invite, line, agent, place.reason);
+    const record = this.#newRecord(agent, originOf(invite, line));
+    const party = new SipParty(invite, line, this.#options.pool);
     const release = () => place.release();
     await this.#add(record, agent, party, { release }).begin();
+  }
+
+  /**
+   * Calls a number for an owner. Refused before anything is sent or written; once accepted,
+   * whatever happens is on the call. Rejects only when storage fails.
+   */
+  async dial(request: DialCallRequest): Promise<DialCallReply> {
+    const { admission, directory, trunks, pool } = this.#options;
+    const { workspaceId, agentId, toNumber, fromNumber, variables } = request;
+    const agent = await directory.findOwned(workspaceId, agentId);
+    if (agent === null) return { accepted: false, reason: 'agent-not-found' };
+    let numbers: ReturnType<TrunkService['preview']>;
+    try {
+      const caller = { number: fromNumber };
+      numbers = trunks.preview({ to: toNumber, caller, trunk: null });
+    } catch (error) {
+      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
+      throw error;
+    }
+    const place = admission.admit(agent);
+    if (!place.admitted) return { accepted: false, reason: place.reason };
+    const origin: CallOrigin = {
+      direction: 'outbound',
+      door: 'api',
+      fromNumber: numbers.from,
+      toNumber: numbers.to,
+      sipCallId: null,
+    };
+    const record = this.#newRecord(agent, origin);
+    const target = { to: toNumber, from: fromNumber, variables };
+    const party = new OutboundParty(target, trunks, pool);
+    const call = this.#add(record, agent, party, { release: () => place.release() });
+    void call.begin();
+    // Who is told the id may ask for the call at once.
+    await call.recorded;
+    return { accepted: true, record };
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
@@ -155,6 +221,22 @@ export class CallService {
     }
   }
 
+  /** A place of the daemon and its agent, and a channel of the trunk; or neither. */
+  #takeInbound(agent: AgentSnapshot, { trunk }: InboundLine): Place | Refusal {
+    const place = this.#options.admission.admit(agent);
+    if (!place.admitted || trunk === null) return place;
+    const channel = this.#options.trunks.takeInbound(trunk);
+    if (typeof channel === 'string') {
+      place.release();
+      return { admitted: false, reason: 'at-capacity' };
+    }
+    const release = () => {
+      channel.release();
+      place.release();
+    };
+    return { admitted: true, release };
+  }
+
   #add(record: CallRecord, agent: AgentSnapshot, party: Party, owner: CallOwner): Call {
     const call = new Call(record, agent, party, this.#options, this.#listener(owner));
     this.#calls.set(record.id, call);
@@ -185,7 +267,6 @@ export class CallService {
       id: asCallId(randomId('call')),
       workspaceId: agent.workspaceId,
       agentId: agent.id,
-      direction: 'inbound',
       status: 'initiated',
       startedAtMs: this.#options.nowMs(),
       answeredAtMs: null,
@@ -197,11 +278,16 @@ export class CallService {
   }
 
   /** Refused calls of a known agent are its owner's to see; those of nobody are only counted. */
-  #refuse(invite: SipInvite, agent: AgentSnapshot | null, reason: RefusalReason): void {
+  #refuse(
+    invite: SipInvite,
+    line: InboundLine,
+    agent: AgentSnapshot | null,
+    reason: RefusalReason,
+  ): void {
     const { status, retryAfterSeconds } = refusalStatus(reason);
     invite.refuse(status, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
     if (agent === null) this.#options.log.info({ reason, sipStatus: status }, 'call refused');
-    else this.#writeRefused(this.#newRecord(agent, originOf(invite)), reason, status);
+    else this.#writeRefused(this.#newRecord(agent, originOf(invite, line)), reason, status);
   }
 
   #writeRefused(record: CallRecord, reason: EndReason, sipStatus: number | null): void {
@@ -218,21 +304,23 @@ export class CallService {
 }
 
 /** Where a call came from. */
-type CallOrigin = Pick<CallRecord, 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
+type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
 
 /** Nobody knows who sits at a browser. */
 const WEB_ORIGIN: CallOrigin = {
+  direction: 'inbound',
   door: 'web-offer',
   fromNumber: '',
   toNumber: '',
   sipCallId: null,
 };
 
-function originOf(invite: SipInvite): CallOrigin {
+function originOf(invite: SipInvite, { fromNumber, toNumber }: InboundLine): CallOrigin {
   return {
+    direction: 'inbound',
     door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
-    fromNumber: invite.from.user,
-    toNumber: invite.dialed.user,
+    fromNumber,
+    toNumber,
     sipCallId: invite.sipCallId,
   };
 }

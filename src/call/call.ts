@@ -38,7 +38,7 @@ const TURNS_KEPT_MAX = 2_000;
 const FINISH_WITHIN_MS = 5_000;
 
 /**
- * One live inbound call: a party, its voice leg, and the single end of both.
+ * One live call: a party, its voice leg, and the single end of both.
  *
  * Whatever happens first (BYE, the agent's goodbye, a time limit, a dead worker) decides the
  * reason; everything after that only helps to release.
@@ -53,6 +53,7 @@ export class Call {
   readonly #log: Logger;
   readonly #record: CallRecord;
   #settleEnded: () => void = () => {};
+  #recorded: Promise<void> = Promise.resolve();
   #state: CallState = 'offered';
   #answeredAtMs: number | null = null;
   #voice: VoiceLeg | null = null;
@@ -81,6 +82,11 @@ export class Call {
     return { ...this.#record, answeredAtMs: this.#answeredAtMs };
   }
 
+  /** Resolves when the call's row is durable, or could not be written. Never rejects. */
+  get recorded(): Promise<void> {
+    return this.#recorded;
+  }
+
   get state(): CallState {
     return this.#state;
   }
@@ -92,7 +98,7 @@ export class Call {
 
   /** Takes the party to a conversation. Never rejects: failures end the call. */
   async begin(): Promise<void> {
-    void this.#write('started', this.#parts.journal.started(this.#record));
+    this.#recorded = this.#write('started', this.#parts.journal.started(this.#record));
     try {
       await this.party.join(this.#desk());
     } catch (error) {
@@ -137,6 +143,7 @@ export class Call {
       },
       voiceEvents: this.#voiceEvents(),
       holdVoice: (voice) => this.#holdVoice(voice),
+      ringing: () => this.#onRinging(),
       answered: () => this.#onAnswered(),
       converse: () => this.#converse(),
       end: (reason, end) => this.#endNow(reason, end),
@@ -150,6 +157,12 @@ export class Call {
     }
     this.#voice = voice;
     return true;
+  }
+
+  #onRinging(): void {
+    if (this.#state !== 'offered') return;
+    this.#advance('ring');
+    void this.#write('ringing', this.#parts.journal.ringing(this.#record.id));
   }
 
   #onAnswered(): void {
@@ -175,6 +188,7 @@ export class Call {
     const variables = {
       caller_number: this.#record.fromNumber,
       called_number: this.#record.toNumber,
+      ...this.party.variables,
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
     this.#voice.startConversation(this.agent, variables, answeredAtMs);

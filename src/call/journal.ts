@@ -21,6 +21,8 @@ export interface CallEnding {
  */
 export interface CallJournal {
   started(call: CallRecord): Promise<void>;
+  /** Only a call that was not answered yet becomes `ringing`. */
+  ringing(id: CallId): Promise<void>;
   answered(id: CallId, answeredAtMs: number): Promise<void>;
   turn(id: CallId, turn: TranscriptTurn): Promise<void>;
   /** Resolves true when this was the ending that counts, false when the call had ended before. */

@@ -6,7 +6,23 @@ import {
   writeAnswer,
 } from '../signaling/sdp/audio-answer.ts';
 import { type AudioOffer, makeOffer, readAnswer } from '../signaling/sdp/audio-offer.ts';
+import { SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SdpOrigin } from '../signaling/sdp/sdp-origin.ts';
+import type { Trunk } from '../signaling/trunk/trunk.ts';
+
+/**
+ * By a trunk's codecs and address. A trunk that insists on encrypted audio has nothing that we
+ * can speak yet: its calls are refused, never spoken in the clear.
+ */
+export function negotiationFor(
+  codecs: readonly CodecName[],
+  trunk: Pick<Trunk, 'codecs' | 'srtp' | 'externalAddress'> | null,
+): MediaNegotiation {
+  if (trunk === null) return new MediaNegotiation(codecs);
+  const isClear = trunk.srtp !== 'required';
+  const common = isClear ? trunk.codecs.filter((codec) => codecs.includes(codec)) : [];
+  return new MediaNegotiation(common, trunk.externalAddress);
+}
 
 /**
  * Offer and answer of one leg over its whole life (RFC 3264). An offer is read before a port
@@ -14,18 +30,21 @@ import { SdpOrigin } from '../signaling/sdp/sdp-origin.ts';
  */
 export class MediaNegotiation {
   readonly #capabilities: AudioCapabilities;
+  readonly #externalAddress: string | null;
   readonly #origin = new SdpOrigin();
   #local: LocalMediaAddress | null = null;
   #answering: AudioAnswer | null = null;
   #offered: AudioOffer | null = null;
 
-  constructor(codecs: readonly CodecName[]) {
+  /** @param externalAddress announced instead of the leg's own address */
+  constructor(codecs: readonly CodecName[], externalAddress: string | null = null) {
     this.#capabilities = { codecs, createSrtpKeys: null };
+    this.#externalAddress = externalAddress;
   }
 
   /** Says where we receive. Before this nothing can be written. */
   bind(local: LocalMediaAddress): void {
-    this.#local = local;
+    this.#local = { ...local, address: this.#externalAddress ?? local.address };
   }
 
   /**
@@ -43,8 +62,14 @@ export class MediaNegotiation {
     return writeAnswer(this.#answering, this.#address(), this.#origin);
   }
 
-  /** Our own offer, for an INVITE that came without one. */
+  /**
+   * Our own offer: of an outbound call, or for an INVITE that came without one.
+   * @throws SdpError when there is nothing to offer
+   */
   offer(): string {
+    if (this.#capabilities.codecs.length === 0) {
+      throw new SdpError('SDP_NO_COMMON_CODEC', 'there is no codec to offer');
+    }
     this.#offered = makeOffer(this.#capabilities, this.#address(), this.#origin);
     return this.#offered.sdp;
   }

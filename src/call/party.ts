@@ -24,6 +24,8 @@ export interface CallDesk {
   readonly voiceEvents: VoiceLegEvents;
   /** The call owns this leg from now on. False: it has ended meanwhile, and the leg is closed. */
   holdVoice(voice: VoiceLeg): Promise<boolean>;
+  /** The remote side is being alerted. */
+  ringing(): void;
   /** The remote side and we have met: the call counts from now on. */
   answered(): void;
   /** The remote side hears us: the agent may begin. Once; later ones change nothing. */
@@ -37,6 +39,8 @@ export interface CallDesk {
  * one end; a party only reports and releases.
  */
 export interface Party {
+  /** What is known of the remote side, for the agent's templates. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Takes the call to a conversation, now or by a later event. Rejects when it cannot be had. */
   join(desk: CallDesk): Promise<void>;
   /** `join` rejected, or the call may not begin. Gives the SIP status that was sent, if any. */

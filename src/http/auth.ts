@@ -14,6 +14,7 @@ export const ROUTE_SCOPES = [
   'keys:write',
   'public_links:read',
   'public_links:write',
+  'trunks:read',
   'voice_links:read',
   'voice_links:write',
   'workspace:read',
@@ -38,7 +39,7 @@ export interface AuthOptions {
   readonly requestsPerMinute: number;
   /**
    * The workspace of whoever runs this daemon. Only its keys can hold `workspaces:…`: they
-   * make other workspaces and say which cost nothing.
+   * make other workspaces and say which cost nothing; and `trunks:…`, which are the daemon's own.
    */
   readonly operator: WorkspaceId;
   /** Any clock that does not go back. */
@@ -69,7 +70,7 @@ export function createAuth({ apiKeys, requestsPerMinute, operator, nowMs }: Auth
         throw new HttpError('UNAUTHENTICATED');
       }
       limit(key);
-      const isReserved = scope.startsWith('workspaces:') && key.workspaceId !== operator;
+      const isReserved = /^(workspaces|trunks):/.test(scope) && key.workspaceId !== operator;
       if (isReserved || !coversScope(key.scopes, scope)) {
         throw new HttpError('PERMISSION_DENIED', `This needs a key with the scope ${scope}.`);
       }

@@ -7,6 +7,8 @@ export type HttpErrorCode =
   | 'INVALID_ARGUMENT'
   | 'UNAUTHENTICATED'
   | 'PERMISSION_DENIED'
+  | 'DESTINATION_NOT_ALLOWED'
+  | 'CALLER_ID_NOT_ALLOWED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
   | 'REQUEST_TIMEOUT'
@@ -33,6 +35,8 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   INVALID_ARGUMENT: { status: 400, message: 'The request is malformed.' },
   UNAUTHENTICATED: { status: 401, message: 'Give a valid key: Authorization: Bearer pk_live_…' },
   PERMISSION_DENIED: { status: 403, message: 'The key lacks the scope that this needs.' },
+  DESTINATION_NOT_ALLOWED: { status: 403, message: 'No trunk may call that number.' },
+  CALLER_ID_NOT_ALLOWED: { status: 403, message: 'That number may not be the caller.' },
   NOT_FOUND: { status: 404, message: 'There is no such thing.' },
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },

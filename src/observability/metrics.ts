@@ -48,6 +48,16 @@ export interface LiveFigures {
   /** Totals of the embedded SIP engine by name; empty with drachtio-server. */
   readonly sipTotals?: () => Readonly<Record<string, number>>;
   readonly workers?: () => readonly WorkerFigures[];
+  readonly trunks?: () => readonly TrunkFigures[];
+}
+
+/** One trunk by the operator's name for it. */
+export interface TrunkFigures {
+  readonly name: string;
+  readonly isUp: boolean;
+  /** null: it does not register. */
+  readonly isRegistered: boolean | null;
+  readonly channels: number;
 }
 
 /** One voice worker: its place, and how it is doing. */
@@ -97,7 +107,9 @@ function callMetrics(registry: Registry) {
   });
   // A reason that has not happened yet reads 0, so that a rate can be taken of the first one.
   for (const reason of endReasons()) {
-    ended.inc({ direction: 'inbound', reason, blame: blameOf(reason) }, 0);
+    for (const direction of ['inbound', 'outbound']) {
+      ended.inc({ direction, reason, blame: blameOf(reason) }, 0);
+    }
   }
   const talk = histogram(registry, 'trunkline_call_talk_seconds', 'Answer to end.', TALK_SECONDS);
   const setup = histogram(
@@ -230,6 +242,26 @@ function observe(registry: Registry, live: LiveFigures): void {
   ofWorkers('trunkline_worker_load_ratio', 'Part of its time spent ticking.', ({ load }) => load);
   ofWorkers('trunkline_worker_ticks', 'Ticks since it started.', ({ ticks }) => ticks);
   ofWorkers('trunkline_worker_late_ticks', 'Those over 5 ms late.', ({ lateTicks }) => lateTicks);
+  observeTrunks(registry, live.trunks ?? (() => []));
+}
+
+function observeTrunks(registry: Registry, read: () => readonly TrunkFigures[]): void {
+  const ofTrunks = (name: string, help: string, value: (figures: TrunkFigures) => number | null) =>
+    labelled(registry, {
+      name,
+      help,
+      label: 'trunk',
+      read: () =>
+        read().flatMap((trunk) => {
+          const figure = value(trunk);
+          return figure === null ? [] : [[trunk.name, figure] as const];
+        }),
+    });
+  ofTrunks('trunkline_trunk_up', 'Whether calls can go by it.', ({ isUp }) => Number(isUp));
+  ofTrunks('trunkline_trunk_registered', 'Only of trunks that register.', ({ isRegistered }) =>
+    isRegistered === null ? null : Number(isRegistered),
+  );
+  ofTrunks('trunkline_trunk_channels', 'Calls now, both ways.', ({ channels }) => channels);
 }
 
 /** Label values are places or names of ours, never a caller's. */
@@ -238,7 +270,7 @@ function labelled(
   options: {
     readonly name: string;
     readonly help: string;
-    readonly label: 'event' | 'worker';
+    readonly label: 'event' | 'worker' | 'trunk';
     readonly read: () => readonly (readonly [string, number])[];
   },
 ): void {

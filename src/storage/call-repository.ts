@@ -54,6 +54,8 @@ export interface CallCursor {
 export interface CallRepository {
   /** `end`: for a call that was refused at once; both are written together. */
   create(call: NewCall, end?: CallEnd): Promise<void>;
+  /** False when the call had ended, was answered, or rang before. */
+  markRinging(id: CallId): Promise<boolean>;
   /** False when the call had ended, or was answered before. */
   markAnswered(id: CallId, answeredAtMs: number): Promise<boolean>;
   appendTurn(id: CallId, turn: TranscriptTurn): Promise<void>;
@@ -92,6 +94,16 @@ const CREATE: WriteStatement = {
     'sip_call_id',
     'started_at_ms',
   ]),
+};
+
+const RING: WriteStatement = {
+  name: 'call-ring',
+  // In whichever order the two are written, an answered call does not ring.
+  rank: 2,
+  sql: `UPDATE calls SET status = 'ringing'
+    FROM json_each(?1) AS w
+    WHERE calls.id = w.value ->> 0 AND calls.status = 'initiated' AND ended_at_ms IS NULL
+    RETURNING calls.id AS id`,
 };
 
 const ANSWER: WriteStatement = {
@@ -151,6 +163,12 @@ export function createCallRepository(options: CallRepositoryOptions): CallReposi
     async create(call, end) {
       const ending = end === undefined ? [] : [endWrite(call.id, end)];
       await writes.write(createWrite(call, instanceId), ...ending);
+    },
+
+    async markRinging(id) {
+      const row = [id];
+      const [isTaken = false] = await writes.write({ statement: RING, id, subject: id, row });
+      return isTaken;
     },
 
     async markAnswered(id, answeredAtMs) {

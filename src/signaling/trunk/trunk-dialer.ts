@@ -16,7 +16,7 @@ import {
   sessionHeaders,
   type WantedCaller,
 } from './outbound-policy.ts';
-import { toCarrierFormat } from './phone-number.ts';
+import { normalizeUser, toCarrierFormat } from './phone-number.ts';
 import { RefusalAnswers } from './refusal-answers.ts';
 import { judgeRefusal, type Redirect, REDIRECTS_MAX } from './refusal-verdict.ts';
 import { nextHopUri, type SipTarget, targetText } from './sip-targets.ts';
@@ -29,6 +29,8 @@ export const ATTEMPTS_MAX = 8;
 export type TrunkDialErrorCode =
   /** There is no trunk, or none of that name. */
   | 'TRUNK_NOT_FOUND'
+  /** No trunk can read it as a number: without `+` it needs the trunk's `country`. */
+  | 'NUMBER_MALFORMED'
   /** No trunk may call that number: `outbound_prefixes`. */
   | 'DESTINATION_NOT_ALLOWED'
   /** `caller_id_policy` does not let this number be the caller. */
@@ -51,6 +53,12 @@ export interface TrunkDialRequest {
   /** Shortens the trunk's own `no_answer_seconds`. */
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
+}
+
+/** Who would call whom, in E.164 where it can be. */
+export interface DialPreview {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Each INVITE as it goes out. */
@@ -118,17 +126,34 @@ export class TrunkDialer {
       if (!call.mayGoElsewhere) return last;
     }
     if (last !== null) return last;
-    throw new TrunkDialError('TRUNK_AT_CAPACITY', 'no trunk has room for the call', {
-      retryable: true,
-    });
+    throw noRoom();
+  }
+
+  /**
+   * What `dial` would refuse before anything is sent, with nothing sent and nothing taken.
+   * Throws `TrunkDialError`.
+   */
+  preview(wanted: Pick<TrunkDialRequest, 'to' | 'caller' | 'trunk'>): DialPreview {
+    const { limits, nowMs } = this.#options;
+    const plans = this.#plan(wanted);
+    const free = plans.find(({ trunk }) => limits.fullness(trunk, nowMs()) === null);
+    if (free === undefined) throw noRoom();
+    return { from: free.callerNumber, to: free.number };
   }
 
   /** The trunks that may take the call, those that are up first. */
-  #plan({ to, caller, trunk: wanted }: TrunkDialRequest): readonly Plan[] {
+  #plan({
+    to,
+    caller,
+    trunk: wanted,
+  }: Pick<TrunkDialRequest, 'to' | 'caller' | 'trunk'>): readonly Plan[] {
     const { trunks, isUp } = this.#options;
     const eligible = trunks().filter(({ name }) => wanted === null || name === wanted);
     if (eligible.length === 0) {
       throw new TrunkDialError('TRUNK_NOT_FOUND', 'there is no such trunk');
+    }
+    if (!eligible.some((trunk) => normalizeUser(to, trunk).startsWith('+'))) {
+      throw new TrunkDialError('NUMBER_MALFORMED', 'that is no telephone number');
     }
     const reachable = eligible.flatMap((trunk) => {
       const number = destinationThrough(trunk, to);
@@ -140,7 +165,7 @@ export class TrunkDialer {
     const plans = reachable.flatMap(({ trunk, number }) => {
       const callerNumber = callerThrough(trunk, caller.number);
       if (callerNumber === null) return [];
-      return [{ trunk, number, caller: callerHeaders(trunk, callerNumber, caller) }];
+      return [{ trunk, number, callerNumber, caller: callerHeaders(trunk, callerNumber, caller) }];
     });
     if (plans.length === 0) {
       throw new TrunkDialError('CALLER_ID_NOT_ALLOWED', 'that number may not be the caller');
@@ -150,9 +175,16 @@ export class TrunkDialer {
   }
 }
 
+function noRoom(): TrunkDialError {
+  return new TrunkDialError('TRUNK_AT_CAPACITY', 'no trunk has room for the call', {
+    retryable: true,
+  });
+}
+
 interface Plan {
   readonly trunk: Trunk;
   readonly number: string;
+  readonly callerNumber: string;
   readonly caller: CallerHeaders;
 }
 

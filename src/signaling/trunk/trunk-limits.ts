@@ -29,14 +29,24 @@ export class TrunkLimits {
     trunk: Pick<Trunk, 'name' | 'channelsMax' | 'callsPerSecond'>,
     nowMs: number,
   ): { readonly release: () => void } | TrunkFull {
+    const full = this.fullness(trunk, nowMs);
+    if (full !== null) return full;
+    const use = this.#useOf(trunk, nowMs);
+    use.tokens -= 1;
+    return this.#hold(use);
+  }
+
+  /** Why an outbound call would not be taken now; null: it would. Takes nothing. */
+  fullness(
+    trunk: Pick<Trunk, 'name' | 'channelsMax' | 'callsPerSecond'>,
+    nowMs: number,
+  ): TrunkFull | null {
     const use = this.#useOf(trunk, nowMs);
     if (use.channels >= trunk.channelsMax) return 'channels';
     const earned = ((nowMs - use.atMs) / 1000) * trunk.callsPerSecond;
     use.tokens = Math.min(trunk.callsPerSecond, use.tokens + Math.max(0, earned));
     use.atMs = nowMs;
-    if (use.tokens < 1) return 'rate';
-    use.tokens -= 1;
-    return this.#hold(use);
+    return use.tokens < 1 ? 'rate' : null;
   }
 
   /** Takes a channel for an inbound call; the rate is the carrier's own business. */

@@ -12,6 +12,7 @@ import { type DnsLookup, resolveTargets, type SipTarget } from './sip-targets.ts
 import type { Trunk, TrunkHost, TrunkTransport } from './trunk.ts';
 import { TrunkBook } from './trunk-book.ts';
 import {
+  type DialPreview,
   TrunkDialer,
   type TrunkDialEvents,
   type TrunkDialRequest,
@@ -162,6 +163,11 @@ export class TrunkService {
   /** A channel for an inbound call, given back at its end; or why there is none. */
   takeInbound(trunk: Trunk): { readonly release: () => void } | TrunkFull {
     return this.#limits.takeInbound(trunk, this.#options.nowMs());
+  }
+
+  /** What `dial` would refuse before it sends anything: see `TrunkDialer.preview`. */
+  preview(wanted: Pick<TrunkDialRequest, 'to' | 'caller' | 'trunk'>): DialPreview {
+    return this.#dialer.preview(wanted);
   }
 
   /** Calls a number: see `TrunkDialer.dial`. */

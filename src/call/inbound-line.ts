@@ -1,0 +1,29 @@
+import type { SipInvite } from '../signaling/sip-leg.ts';
+import { identityOf, identityVariables } from '../signaling/trunk/caller-identity.ts';
+import type { Trunk } from '../signaling/trunk/trunk.ts';
+
+/** By which trunk an INVITE came, and who calls whom by that trunk's word. */
+export interface InboundLine {
+  /** null: from this machine, or from one of `sip.allowed_sources`. */
+  readonly trunk: Trunk | null;
+  readonly fromNumber: string;
+  readonly toNumber: string;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** What stands for the number of a caller who hides it. */
+const HIDDEN = 'anonymous';
+
+export function lineOf(invite: SipInvite, trunk: Trunk | null): InboundLine {
+  if (trunk === null) {
+    const [fromNumber, toNumber] = [invite.from.user, invite.dialed.user];
+    return { trunk, fromNumber, toNumber, variables: {} };
+  }
+  const identity = identityOf(invite, trunk);
+  return {
+    trunk,
+    fromNumber: identity.isPrivate ? HIDDEN : identity.caller,
+    toNumber: identity.dialed,
+    variables: identityVariables(identity, invite),
+  };
+}

@@ -1,0 +1,93 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { CallService, DialCallReply } from '../../call/call-service.ts';
+import { asAgentId } from '../../model/ids.ts';
+import type { Auth } from '../auth.ts';
+import { HttpError } from '../errors.ts';
+import { KEYED, V1_ERRORS, V1Error } from '../shapes.ts';
+import { CallSummary, toSummary } from './call-shapes.ts';
+
+export interface OutboundCallRoutesOptions {
+  readonly auth: Auth;
+  readonly dial: CallService['dial'];
+}
+
+const VARIABLES_MAX = 50;
+const RETRY_AFTER_SECONDS = 5;
+
+const PhoneNumber = (description: string) =>
+  Type.String({ pattern: '^[+(]?[0-9][0-9 ().\\-/]{2,38}$', description });
+const NewCall = Type.Object(
+  {
+    agent_id: Type.String({ minLength: 1, maxLength: 100 }),
+    to_number: PhoneNumber('With "+" and country; without, as the country of the trunk writes it.'),
+    from_number: Type.Optional(PhoneNumber("Who calls. Left out: the trunk's own number.")),
+    variables: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' }),
+        Type.String({ maxLength: 1000 }),
+        { maxProperties: VARIABLES_MAX, description: 'For {{names}} in what the agent says.' },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** Calls that an owner has made. */
+export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOptions> = async (
+  app,
+  { auth, dial },
+) => {
+  app.post(
+    '/v1/calls',
+    {
+      onRequest: auth.needs('calls:write'),
+      schema: {
+        tags: ['Calls'],
+        security: KEYED,
+        operationId: 'create_call',
+        summary: 'Have an agent call a number; GET the call for its progress, DELETE it to hang up',
+        body: NewCall,
+        response: { 201: CallSummary, ...V1_ERRORS, 404: V1Error },
+      },
+    },
+    async (request, reply) => {
+      const { agent_id, to_number: toNumber, from_number, variables = {} } = request.body;
+      const { workspaceId } = auth.keyOf(request);
+      const dialed = await dial({
+        workspaceId,
+        agentId: asAgentId(agent_id),
+        toNumber,
+        fromNumber: from_number ?? null,
+        variables,
+      });
+      if (!dialed.accepted) throw errorOf(dialed.reason);
+      const { record } = dialed;
+      return reply.code(201).header('location', `/v1/calls/${record.id}`).send(toSummary(record));
+    },
+  );
+};
+
+function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']): HttpError {
+  const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+  switch (reason) {
+    case 'agent-not-found':
+      return new HttpError('NOT_FOUND', 'There is no such agent.');
+    case 'agent-disabled':
+      return new HttpError('PERMISSION_DENIED', 'The agent is switched off.');
+    case 'agent-busy':
+      return new HttpError('AGENT_BUSY', undefined, retry);
+    case 'at-capacity':
+    case 'draining':
+      return new HttpError('UNAVAILABLE', undefined, retry);
+    case 'NUMBER_MALFORMED':
+      return new HttpError('INVALID_ARGUMENT', 'to_number is no telephone number.');
+    case 'TRUNK_NOT_FOUND':
+      return new HttpError('DESTINATION_NOT_ALLOWED', 'There is no trunk to call by.');
+    case 'DESTINATION_NOT_ALLOWED':
+    case 'CALLER_ID_NOT_ALLOWED':
+      return new HttpError(reason);
+    case 'TRUNK_AT_CAPACITY':
+      return new HttpError('UNAVAILABLE', 'No trunk has room for one more call.', retry);
+  }
+}
