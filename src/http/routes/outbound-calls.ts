@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { CallService, DialCallReply } from '../../call/call-service.ts';
+import { assertNever } from '../../lib/assert-never.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
@@ -89,5 +90,7 @@ function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']):
       return new HttpError(reason);
     case 'TRUNK_AT_CAPACITY':
       return new HttpError('UNAVAILABLE', 'No trunk has room for one more call.', retry);
+    default:
+      return assertNever(reason);
   }
 }

@@ -360,7 +360,7 @@ describe('a call through a trunk', () => {
     });
     trunks = [one];
     await assert.rejects(dial({ to: '+12125550123' }), withCode('DESTINATION_NOT_ALLOWED'));
-    await assert.rejects(dial({ to: 'demo' }), withCode('DESTINATION_NOT_ALLOWED'));
+    await assert.rejects(dial({ to: 'demo' }), withCode('NUMBER_MALFORMED'));
     await assert.rejects(dial({ caller: { number: '+34900' } }), withCode('CALLER_ID_NOT_ALLOWED'));
     await assert.rejects(dial({ trunk: 'none' }), withCode('TRUNK_NOT_FOUND'));
     const held = limits.take(one, performance.now());
