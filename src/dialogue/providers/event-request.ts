@@ -11,20 +11,25 @@ const ERROR_BODY_MAX = 65_536;
 /** After the last event the server has this long to end its body; then the socket goes. */
 const TRAILER_MS = 250;
 
-/** Shared by every call of a worker, so that a second reply needs no handshake. */
-const pool = new Agent({
-  connections: CONNECTIONS_MAX,
-  pipelining: 1,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  connect: { timeout: CONNECT_TIMEOUT_MS },
-  // A reply's pace is watched here, by what is said and not by what is sent.
-  headersTimeout: 0,
-  bodyTimeout: 0,
-});
+const newPool = (): Agent =>
+  new Agent({
+    connections: CONNECTIONS_MAX,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    // A reply's pace is watched here, by what is said and not by what is sent.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
 
-/** Closes every connection to language model providers, e.g. when a worker ends. */
+/** Shared by every call of a worker, so that a second reply needs no handshake. */
+let pool = newPool();
+
+/** Closes every connection to language model providers; a request after it opens new ones. */
 export async function closeLlmConnections(): Promise<void> {
-  await pool.destroy();
+  const closing = pool;
+  pool = newPool();
+  await closing.destroy();
 }
 
 export interface EventRequest {
