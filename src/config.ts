@@ -166,7 +166,6 @@ function parseText({ schema: { type } }: Setting, text: string): unknown {
   if (type === 'array') {
     return trimmed === '' ? [] : trimmed.split(',').map((item) => item.trim());
   }
-  if (type === 'boolean') return trimmed === 'true' ? true : trimmed === 'false' ? false : text;
   const isNumber = (type === 'integer' || type === 'number') && /^-?\d+(\.\d+)?$/.test(trimmed);
   return isNumber ? Number(trimmed) : text;
 }

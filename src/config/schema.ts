@@ -70,7 +70,6 @@ const Sip = Type.Object(
     }),
     host: text({ default: '127.0.0.1', description: 'Address that SIP listens on.' }),
     port: port({ default: 5060, description: 'Port of SIP over UDP and TCP. 0 takes a free one.' }),
-    tcp: Type.Boolean({ default: true, description: 'Listen on TCP beside UDP.' }),
     external_address: optionalText({
       description: 'Address written into SIP headers when the daemon stands behind NAT.',
     }),
@@ -117,7 +116,6 @@ const Media = Type.Object(
       30,
       'A call without RTP for so long, and not on hold, is ended.',
     ),
-    jitter_max_ms: count(20, 1000, 200, 'Deepest the jitter buffer may grow.'),
   },
   { ...strict, description: 'Media: RTP of the calls, WebRTC of the browsers.' },
 );
@@ -206,7 +204,6 @@ const Mail = Type.Object(
 const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
-    calls_per_second: count(1, 10_000, 100, 'New calls per second; more are refused with 503.'),
     call_seconds_max: count(10, 86_400, 3600, 'Longest call, whatever its agent allows.'),
     drain_timeout_seconds: count(
       0,

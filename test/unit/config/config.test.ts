@@ -55,14 +55,14 @@ describe('the configuration', () => {
 
   it('reads every type of setting from the environment', async () => {
     const config = await load('', {
-      TRUNKLINE_SIP_TCP: 'false',
+      TRUNKLINE_MEDIA_WORKERS: '3',
       TRUNKLINE_SIP_ALLOWED_SOURCES: '203.0.113.0/24, 198.51.100.7',
       TRUNKLINE_LLM_TEMPERATURE: '0.25',
       TRUNKLINE_LLM_BASE_URL: 'http://127.0.0.1:11434/v1/',
       TRUNKLINE_DATABASE_URL: 'sqlite:/var/x.db',
       TRUNKLINE_STT_API_KEY: '',
     });
-    assert.equal(config.sip.tcp, false);
+    assert.equal(config.media.workers, 3);
     assert.deepEqual(config.sip.allowedSources, ['203.0.113.0/24', '198.51.100.7']);
     assert.equal(config.databaseFile, '/var/x.db');
     assert.deepEqual(config.llm, {
