@@ -7,12 +7,15 @@ import type { SipInvite } from './signaling/sip-leg.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { sourceFilter } from './signaling/trunk/trunk-book.ts';
 import { TrunkService } from './signaling/trunk/trunk-service.ts';
+import type { WebSocketAuthorizer } from './signaling/web-socket-authorizer.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
 
 export interface SipPartOptions {
   readonly config: Config['sip'];
   readonly trunks: readonly Trunk[];
   readonly log: Logger;
+  /** Who may sign in by WebSocket; left out: nobody. */
+  readonly webSockets?: WebSocketAuthorizer;
   readonly onInvite: (invite: SipInvite) => void;
 }
 
@@ -92,12 +95,13 @@ export class SipPart implements Part {
   }
 
   async #open(): Promise<void> {
-    const { config, log, onInvite } = this.#options;
+    const { config, log, onInvite, webSockets } = this.#options;
     const address =
       config.engine === 'embedded' ? await this.#startEngine() : outside(config.engine);
     this.#signaling = connectSipEngine({
       ...address,
       onInvite,
+      ...(webSockets === undefined ? {} : { webSockets }),
       admit: (request) => this.trunks.admit(request),
       onConnected: (contacts) => {
         this.#contacts = contacts;

@@ -6,6 +6,7 @@ import { ENGINE_LOST_END } from './leg-end.ts';
 import { respond } from './plain-requests.ts';
 import { SignalingError } from './signaling-error.ts';
 import { parseParty } from './sip-address.ts';
+import { transportOf } from './request-transport.ts';
 import { cseqNumber, keptHeaders, optionTags, plainText, reasonText } from './sip-headers.ts';
 import type { SipInvite, SipLeg, SipLegEnd, SipLegEvents, SipParty } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
@@ -40,6 +41,7 @@ export class InboundInvite implements SipInvite {
   readonly headers: Readonly<Record<string, string>>;
   readonly offerSdp: string | null;
   readonly trunk: string | null;
+  signedInAs: string | null = null;
   readonly #options: InboundInviteOptions;
   readonly #untrack: (() => void) | null;
   readonly #verdictTimer: NodeJS.Timeout;
@@ -75,6 +77,11 @@ export class InboundInvite implements SipInvite {
     this.#untrack = connection.track(() => {
       this.#cancel(ENGINE_LOST_END, 'ENGINE_LOST');
     });
+  }
+
+  /** It ended, or has its verdict: nobody need be told of it any more. */
+  get isSettled(): boolean {
+    return this.#state === 'settled';
   }
 
   /** False when there are too many calls: the INVITE must be refused, and was not announced. */
@@ -125,13 +132,17 @@ export class InboundInvite implements SipInvite {
 
   refuse(
     status: number,
-    options: { readonly retryAfterSeconds?: number; readonly reasonText?: string } = {},
+    options: {
+      readonly retryAfterSeconds?: number;
+      readonly reasonText?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): void {
     if (status < 300 || status > 699) throw new TypeError(`${status} does not refuse a call`);
     if (this.#state !== 'waiting') return;
     this.#settle();
     const { retryAfterSeconds, reasonText: text } = options;
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = { ...options.headers };
     if (retryAfterSeconds !== undefined) {
       headers['Retry-After'] = String(Math.max(0, Math.ceil(retryAfterSeconds)));
     }
@@ -226,10 +237,4 @@ export class InboundInvite implements SipInvite {
     clearTimeout(this.#verdictTimer);
     this.#untrack?.();
   }
-}
-
-/** drachtio-server reports WebSocket as tcp; the Via knows better. */
-function transportOf(req: SrfRequest): string {
-  const via = /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z]+)/.exec(req.get('via') ?? '')?.[1];
-  return (via ?? req.protocol).toLowerCase();
 }

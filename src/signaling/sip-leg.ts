@@ -76,6 +76,8 @@ export interface SipInvite {
   readonly offerSdp: string | null;
   /** Name of the trunk the source belongs to, null from loopback. */
   readonly trunk: string | null;
+  /** Who signed in to call by WebSocket; null for calls that came otherwise. */
+  readonly signedInAs: string | null;
   /** Sends 180, reliably (RFC 3262) where the caller requires it. */
   ring(): void;
   /**
