@@ -73,6 +73,9 @@ function replyOf(reply: WebCallReply): PublicCallReply {
     case 'agent-disabled':
       return { type: 'not-found' };
     case 'agent-busy':
+    case 'workspace-busy':
+    case 'quota-exceeded':
+    case 'spend-cap-reached':
       return { type: 'busy', retryAfterSeconds };
     case 'bad-offer':
     case 'no-common-codec':
