@@ -1,9 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
-import { PublicAdmission } from './access/public-admission.ts';
-import { PublicCalls } from './access/public-calls.ts';
-import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
+import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
 import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
 import type { CallJournal } from './call/journal.ts';
@@ -11,17 +8,14 @@ import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
 import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
-import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
+import { browserRoutes } from './http/browser-routes.ts';
 import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
-import { publicRoutes } from './http/public-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
-import { pageRoutes } from './http/routes/pages.ts';
-import { publicCallRoutes } from './http/routes/public-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
 import type { Part } from './lifecycle.ts';
 import type { AgentSnapshot } from './model/agent.ts';
@@ -33,7 +27,7 @@ import { observeTurn } from './observability/observe-turn.ts';
 import { agentOf } from './signaling/trunk/trunk-book.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { SipPart } from './sip-part.ts';
-import type { StoredAgent } from './storage/agent-repository.ts';
+import type { NewAgent } from './storage/agent-repository.ts';
 import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
@@ -47,8 +41,6 @@ export interface GatewayOptions {
 }
 
 const DEMO_AGENT_ID = asAgentId('agt_demo');
-/** Of one address, to doors that need no key. */
-const PUBLIC_REQUESTS_PER_MINUTE = 30;
 /** Agents whose greeting is rendered at start; more wait for their first call. */
 const WARM_AGENTS_MAX = 50;
 
@@ -63,6 +55,7 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -70,8 +63,6 @@ export class Gateway {
   readonly #log: Logger;
   readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
-  #webCallTokens: WebCallTokens | null = null;
-  #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
   #voiceReady: Promise<void> = Promise.resolve();
   /** The settings of the last `reloadTrunks`. */
@@ -108,6 +99,12 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.#snapshot(agent),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.#snapshot(agent),
+      log,
+    });
     this.http = this.#createHttp(version);
     this.metrics.observe({
       callsLive: () => this.#calls?.liveCount ?? 0,
@@ -136,24 +133,6 @@ export class Gateway {
   get storage(): Storage {
     if (this.#storage === null) throw new TypeError('storage is not open');
     return this.#storage;
-  }
-
-  /** Mints tokens of public web calls; the doors of browsers redeem them. */
-  get webCallTokens(): WebCallTokens {
-    const { agents, sharedKeys, webCalls } = this.storage;
-    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
-    return (this.#webCallTokens ??= createWebCallTokens(options));
-  }
-
-  /** The gate of every public door: made once, since it remembers when it last swept. */
-  get publicAdmission(): PublicAdmission {
-    const admissions = this.storage.publicAdmissions;
-    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
-  }
-
-  /** Who may come in by an instant voice link. */
-  get instantLinkDoor(): InstantLinkDoor {
-    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
   }
 
   /** @throws TypeError before `start` */
@@ -201,8 +180,6 @@ export class Gateway {
       requestsPerMinute: http.requestsPerMinute,
       operator: DEMO_WORKSPACE_ID,
     });
-    const publicCalls = this.#createPublicCalls();
-    const publicLimit = limitByAddress(PUBLIC_REQUESTS_PER_MINUTE);
     return new HttpPart({
       ...http,
       log: this.#log,
@@ -221,19 +198,13 @@ export class Gateway {
           }),
         (app) => outboundCallRoutes(app, { auth, dial: (request) => this.calls.dial(request) }),
         (app) => trunkRoutes(app, { auth, trunks: () => this.sip.trunks.views() }),
-        (app) => publicCallRoutes(app, { calls: publicCalls, limit: publicLimit }),
-        (app) => pageRoutes(app, { pages: webPages() }),
+        browserRoutes({ auth, doors: this.doors, pages: webPages() }),
         ownerRoutes({
           auth,
           storage: () => this.storage,
           nowMs: Date.now,
           publicUrl: () => this.http.publicUrl,
           aiProviders: providersFor(this.#config.llm),
-        }),
-        publicRoutes({
-          tokens: () => this.webCallTokens,
-          links: () => this.instantLinkDoor,
-          requestsPerMinute: PUBLIC_REQUESTS_PER_MINUTE,
         }),
         chatRoutes({
           auth,
@@ -242,19 +213,6 @@ export class Gateway {
           publicUrl: () => this.http.publicUrl,
         }),
       ],
-    });
-  }
-
-  #createPublicCalls(): PublicCalls {
-    return new PublicCalls({
-      findAgent: async (id) => {
-        const agent = await this.storage.agents.findForCall(id);
-        if (agent === null) return null;
-        return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
-      },
-      admission: () => this.publicAdmission,
-      onError: (error) => this.#log.error({ err: error }, 'a public call could not be counted'),
-      calls: () => this.calls,
     });
   }
 
@@ -356,10 +314,12 @@ export class Gateway {
   }
 
   /** An agent with the daemon's providers, as a call will see it. */
-  #snapshot(agent: StoredAgent): AgentSnapshot {
+  #snapshot(agent: NewAgent): AgentSnapshot {
     const { stt, llm, tts, limits } = this.#config;
     const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    return { ...agent, timeLimitSeconds, stt, llm: chooseLlm(llm, agent), tts };
+    const { aiProvider = null, aiModel = null } = agent;
+    const chosen = chooseLlm(llm, { aiProvider, aiModel });
+    return { ...agent, timeLimitSeconds, stt, llm: chosen, tts };
   }
 
   async #warmAgents(): Promise<void> {
