@@ -198,7 +198,12 @@ export class Gateway {
           }),
         (app) => outboundCallRoutes(app, { auth, dial: (request) => this.calls.dial(request) }),
         (app) => trunkRoutes(app, { auth, trunks: () => this.sip.trunks.views() }),
-        browserRoutes({ auth, doors: this.doors, pages: webPages() }),
+        browserRoutes({
+          auth,
+          doors: this.doors,
+          pages: webPages(),
+          publicUrl: () => this.http.publicUrl,
+        }),
         ownerRoutes({
           auth,
           storage: () => this.storage,

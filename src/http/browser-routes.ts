@@ -18,14 +18,17 @@ export interface BrowserRoutesOptions {
     readonly links: InstantLinkDoor;
   };
   readonly pages: readonly WebPage[];
+  /** Base of our own addresses, without a slash at its end. */
+  readonly publicUrl: () => string;
 }
 
 /** Of one address, to doors that need no key. */
 const REQUESTS_PER_MINUTE = 30;
+const CODES_PER_MINUTE = 120;
 
 /** What browsers ask for: pages, what the pages ask for, and the doors of their calls. */
 export function browserRoutes(options: BrowserRoutesOptions): FastifyPluginAsyncTypebox {
-  const { auth, doors, pages } = options;
+  const { auth, doors, pages, publicUrl } = options;
   const { calls } = doors;
   return async (app) => {
     const limit = limitByAddress(REQUESTS_PER_MINUTE);
@@ -34,7 +37,8 @@ export function browserRoutes(options: BrowserRoutesOptions): FastifyPluginAsync
     const ownersLimit = limitByAddress(REQUESTS_PER_MINUTE);
     const tokens = () => doors.tokens;
     await app.register(ownerWebCallRoutes, { auth, tokens, calls, limit: ownersLimit });
-    await app.register(pageRoutes, { pages });
+    const codes = limitByAddress(CODES_PER_MINUTE);
+    await app.register(pageRoutes, { pages, publicUrl, limit: codes });
     const requestsPerMinute = REQUESTS_PER_MINUTE;
     await app.register(publicRoutes({ tokens, links: () => doors.links, requestsPerMinute }));
   };

@@ -82,7 +82,11 @@ describe('the chat page', function () {
       publicUrl: 'http://localhost',
       ...(options.withModel === true ? { llm: model } : {}),
     });
-    await server.app.register(pageRoutes, { pages: webPages() });
+    await server.app.register(pageRoutes, {
+      pages: webPages(),
+      publicUrl: () => 'http://localhost',
+      limit: async () => {},
+    });
     await server.app.listen({ host: '127.0.0.1', port: 0 });
     url = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}`;
   }

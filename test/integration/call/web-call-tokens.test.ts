@@ -38,7 +38,9 @@ describe('a token for one web call', function () {
   async function mint(): Promise<string> {
     const { shared_key: key = '' } = await send('POST', '/v1/agents/agt_demo/shared-keys');
     const query = new URLSearchParams({ ai_agent_id: 'agt_demo', shared_key: key });
-    const response = await fetch(`${gateway.httpUrl}/v1/calls/public/create-web-call?${query}`);
+    const response = await fetch(
+      `${gateway.httpUrl}/v1/calls/public/create-web-call?${query.toString()}`,
+    );
     assert.equal(response.status, 201);
     return ((await response.json()) as { access_token: string }).access_token;
   }
@@ -129,7 +131,7 @@ describe('a token for one web call', function () {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        authorization: `Bearer ${made['api_key'] ?? ''}`,
+        authorization: `Bearer ${made['key'] ?? ''}`,
       },
       body: '{"agent_id":"agt_demo"}',
     });
