@@ -42,19 +42,20 @@ function showState(state) {
     again.addEventListener('click', () => void open());
     alert.append(again);
   }
+  part('limit').textContent = '';
   part('call').replaceChildren(alert);
   part('call').dataset.link = state;
 }
 
 /** @param {Welcome} welcome */
-function showWords({ landingPageTitle, landingPageInfo, timeLimitMinutes }) {
+function showWords({ landingPageTitle, landingPageInfo }) {
   if (landingPageTitle !== '') {
     part('title').textContent = landingPageTitle;
     document.title = landingPageTitle;
   }
   // Its line breaks are kept by the stylesheet; nothing in it is ever markup.
   part('info').textContent = landingPageInfo;
-  part('limit').textContent = limitWords(timeLimitMinutes);
+  part('info').classList.toggle('is-long', /\n|.{160}/.test(landingPageInfo));
 }
 
 /** After a call the link may be used up, or over. */
@@ -77,6 +78,7 @@ async function open() {
   if (typeof welcome === 'string') return showState(welcome);
   showWords(welcome);
   if (isState(welcome.status)) return showState(welcome.status);
+  part('limit').textContent = limitWords(welcome.timeLimitMinutes);
   const view = new CallView({
     offerUrl: `/v1/public/voice-links/${path}/offer`,
     limitSeconds: welcome.timeLimitMinutes * 60,
