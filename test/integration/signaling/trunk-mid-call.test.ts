@@ -193,10 +193,11 @@ describe('in the middle of a call, a carrier', function () {
     const referring = call.request('REFER', {
       headers: [`Refer-To: ${REFERRED}`, 'Referred-By: <sip:boss@carrier.test>'],
     });
-    const { to, referredBy, accept } = await asked;
+    const asking = await asked;
+    const { to, referredBy } = asking;
     assert.deepEqual(to, { user: '+34911000111', host: 'carrier.test', replaces: null });
     assert.equal(referredBy, '<sip:boss@carrier.test>');
-    const reports = accept();
+    const reports = asking.accept();
     assert.equal((await referring).status, 202);
     reports.report(180);
     reports.report(486);
