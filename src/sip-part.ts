@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Config } from './config.ts';
+import type { Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
 import type { Logger } from './observability/logger.ts';
 import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
@@ -9,6 +11,8 @@ import { sourceFilter } from './signaling/trunk/trunk-book.ts';
 import { TrunkService } from './signaling/trunk/trunk-service.ts';
 import type { WebSocketAuthorizer } from './signaling/web-socket-authorizer.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
+import { refuseUpgrade } from './sip-engine/transport/web-socket-acceptor.ts';
+import { WebSocketRelay } from './sip-engine/transport/web-socket-relay.ts';
 
 export interface SipPartOptions {
   readonly config: Config['sip'];
@@ -17,6 +21,8 @@ export interface SipPartOptions {
   /** Who may sign in by WebSocket; left out: nobody. */
   readonly webSockets?: WebSocketAuthorizer;
   readonly onInvite: (invite: SipInvite) => void;
+  /** Judges the Origin of a WebSocket. */
+  readonly isOriginAllowed: (origin: string | undefined, request: IncomingMessage) => boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -30,6 +36,8 @@ export class SipPart implements Part {
   readonly name = 'sip';
   readonly trunks: TrunkService;
   readonly #options: SipPartOptions;
+  /** WebSockets of a drachtio-server. */
+  readonly #relay: WebSocketRelay | null;
   #engine: RunningSipEngine | null = null;
   #signaling: SipSignaling | null = null;
   #contacts: readonly string[] = [];
@@ -39,6 +47,7 @@ export class SipPart implements Part {
   constructor(options: SipPartOptions) {
     this.#options = options;
     this.#port = options.config.port;
+    this.#relay = relayOf(options);
     this.trunks = new TrunkService({
       trunks: options.trunks,
       signaling: () => this.#signaling,
@@ -83,6 +92,14 @@ export class SipPart implements Part {
     this.trunks.start();
   }
 
+  /** An upgrade to SIP over WebSocket: for the embedded engine, or passed on to drachtio-server. */
+  takeWebSocket({ client, ...upgrade }: Upgrade): void {
+    const taker = this.#engine ?? this.#relay;
+    const { address, isSecure } = client;
+    if (taker === null) refuseUpgrade(upgrade.socket, 503);
+    else taker.acceptWebSocket({ ...upgrade, clientAddress: address, isSecure });
+  }
+
   drain(): void {
     this.#signaling?.drain();
   }
@@ -92,6 +109,7 @@ export class SipPart implements Part {
     await this.trunks.stop();
     await this.#signaling?.close();
     await this.#engine?.close();
+    this.#relay?.close();
   }
 
   async #open(): Promise<void> {
@@ -115,7 +133,7 @@ export class SipPart implements Part {
   }
 
   async #startEngine() {
-    const { config } = this.#options;
+    const { config, isOriginAllowed } = this.#options;
     const secret = randomBytes(24).toString('base64url');
     this.#engine = await startSipEngine({
       host: config.host,
@@ -125,6 +143,7 @@ export class SipPart implements Part {
       ...(config.externalAddress === undefined ? {} : { externalAddress: config.externalAddress }),
       allowSource: sourceFilter(this.trunks, config.allowedSources),
       prefersTcp: (address) => this.trunks.prefersTcp(address),
+      webSockets: { ...webSocketLimits(config), isOriginAllowed },
       limits: { transactionsMax: config.transactionsMax },
       guard: { packetsPerSecond: config.packetsPerSecondPerSource },
     });
@@ -145,6 +164,20 @@ export class SipPart implements Part {
       log.fatal({ err: error }, 'the SIP engine could not be started again');
     }
   }
+}
+
+function relayOf({ config, isOriginAllowed }: SipPartOptions): WebSocketRelay | null {
+  const { engine, websocketRelay: target } = config;
+  if (engine === 'embedded' || target === undefined) return null;
+  return new WebSocketRelay({ ...webSocketLimits(config), target, isOriginAllowed });
+}
+
+function webSocketLimits(config: Config['sip']) {
+  const { websocketConnectionsMax, websocketConnectionsPerSourceMax } = config;
+  return {
+    connectionsMax: websocketConnectionsMax,
+    connectionsPerSourceMax: websocketConnectionsPerSourceMax,
+  };
 }
 
 /** `drachtio://:secret@host:port`; the setting was judged already. */
