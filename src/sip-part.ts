@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { Config } from './config.ts';
-import type { Upgrade } from './http/upgrades.ts';
+import { isOriginAllowed, type Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
 import type { Logger } from './observability/logger.ts';
 import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
@@ -11,7 +10,10 @@ import { sourceFilter } from './signaling/trunk/trunk-book.ts';
 import { TrunkService } from './signaling/trunk/trunk-service.ts';
 import type { WebSocketAuthorizer } from './signaling/web-socket-authorizer.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
-import { refuseUpgrade } from './sip-engine/transport/web-socket-acceptor.ts';
+import {
+  refuseUpgrade,
+  type WebSocketAcceptorOptions,
+} from './sip-engine/transport/web-socket-acceptor.ts';
 import { WebSocketRelay } from './sip-engine/transport/web-socket-relay.ts';
 
 export interface SipPartOptions {
@@ -21,8 +23,8 @@ export interface SipPartOptions {
   /** Who may sign in by WebSocket; left out: nobody. */
   readonly webSockets?: WebSocketAuthorizer;
   readonly onInvite: (invite: SipInvite) => void;
-  /** Judges the Origin of a WebSocket. */
-  readonly isOriginAllowed: (origin: string | undefined, request: IncomingMessage) => boolean;
+  /** Where our own pages are: they may open WebSockets. */
+  readonly publicUrl: () => string;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -133,7 +135,7 @@ export class SipPart implements Part {
   }
 
   async #startEngine() {
-    const { config, isOriginAllowed } = this.#options;
+    const { config } = this.#options;
     const secret = randomBytes(24).toString('base64url');
     this.#engine = await startSipEngine({
       host: config.host,
@@ -143,7 +145,7 @@ export class SipPart implements Part {
       ...(config.externalAddress === undefined ? {} : { externalAddress: config.externalAddress }),
       allowSource: sourceFilter(this.trunks, config.allowedSources),
       prefersTcp: (address) => this.trunks.prefersTcp(address),
-      webSockets: { ...webSocketLimits(config), isOriginAllowed },
+      webSockets: webSocketOptions(this.#options),
       limits: { transactionsMax: config.transactionsMax },
       guard: { packetsPerSecond: config.packetsPerSecondPerSource },
     });
@@ -166,17 +168,19 @@ export class SipPart implements Part {
   }
 }
 
-function relayOf({ config, isOriginAllowed }: SipPartOptions): WebSocketRelay | null {
-  const { engine, websocketRelay: target } = config;
+function relayOf(options: SipPartOptions): WebSocketRelay | null {
+  const { engine, websocketRelay: target } = options.config;
   if (engine === 'embedded' || target === undefined) return null;
-  return new WebSocketRelay({ ...webSocketLimits(config), target, isOriginAllowed });
+  return new WebSocketRelay({ ...webSocketOptions(options), target });
 }
 
-function webSocketLimits(config: Config['sip']) {
-  const { websocketConnectionsMax, websocketConnectionsPerSourceMax } = config;
+function webSocketOptions({ config, publicUrl }: SipPartOptions): WebSocketAcceptorOptions {
+  const origins = config.websocketOrigins;
   return {
-    connectionsMax: websocketConnectionsMax,
-    connectionsPerSourceMax: websocketConnectionsPerSourceMax,
+    connectionsMax: config.websocketConnectionsMax,
+    connectionsPerSourceMax: config.websocketConnectionsPerSourceMax,
+    isOriginAllowed: (origin, request) =>
+      isOriginAllowed(origin, request, { publicUrl: publicUrl(), origins }),
   };
 }
 
