@@ -68,7 +68,7 @@ describe('an unmodified library of browsers', () => {
   let server: Server;
   let url: string;
   const invites = new Inbox<SipInvite>();
-  const before_ = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
   before(async () => {
     Object.defineProperty(globalThis, 'WebSocket', { value: WebSocket, configurable: true });
     engine = await startSipEngine({ host: '127.0.0.1', port: 0, secret: 'tests' });
@@ -116,8 +116,8 @@ describe('an unmodified library of browsers', () => {
     await signaling.close();
     await engine.close();
     await new Promise<void>((resolve) => server.close(() => resolve()));
-    if (before_ === undefined) Reflect.deleteProperty(globalThis, 'WebSocket');
-    else Object.defineProperty(globalThis, 'WebSocket', before_);
+    if (own === undefined) Reflect.deleteProperty(globalThis, 'WebSocket');
+    else Object.defineProperty(globalThis, 'WebSocket', own);
   });
 
   const sipJs = (password = 'right') =>
