@@ -14,6 +14,7 @@ import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
 import { HttpPart } from './http/http-part.ts';
 import type { HealthReport } from './http/routes/operations.ts';
+import type { Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
@@ -81,6 +82,7 @@ export class Gateway {
       config: config.sip,
       trunks: config.trunks,
       log,
+      publicUrl: () => this.http.publicUrl,
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -196,7 +198,9 @@ export class Gateway {
       instantLinkDoor: () => this.instantLinkDoor,
       publicUrl: () => this.http.publicUrl,
     });
-    return new HttpPart({ ...http, log: this.#log, metrics: this.metrics, version, routes });
+    const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
+    const { metrics } = this;
+    return new HttpPart({ ...http, log: this.#log, metrics, version, routes, upgrades });
   }
 
   #createPublicCalls(): PublicCalls {
