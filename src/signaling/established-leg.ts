@@ -13,8 +13,8 @@ import { plainText } from './sip-headers.ts';
 import type { SipLeg, SipLegEnd, SipLegEvents } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
 import { ACCEPT, OUTGOING_SDP_BYTES_MAX } from './sip-settings.ts';
-import { LegTransfers, type ReferRequest } from './transfer/leg-transfers.ts';
-import type { ReferResult } from './transfer/refer-subscription.ts';
+import { LegTransfers } from './transfer/leg-transfers.ts';
+import type { ReferRequest, ReferResult } from './transfer/refer.ts';
 import { type DialogIdentity, dialogKey } from './transfer/replaces.ts';
 
 /** Re-INVITEs sent again after 491 before giving up. */

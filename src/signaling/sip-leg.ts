@@ -1,7 +1,5 @@
 import type { EndReason } from '../model/end-reason.ts';
-import type { InboundRefer } from './transfer/inbound-refer.ts';
-import type { ReferRequest } from './transfer/leg-transfers.ts';
-import type { ReferResult } from './transfer/refer-subscription.ts';
+import type { InboundRefer, ReferRequest, ReferResult } from './transfer/refer.ts';
 import type { DialogIdentity } from './transfer/replaces.ts';
 
 /** A SIP address as the other side wrote it: `sip:demo@host` gives user `demo`. */

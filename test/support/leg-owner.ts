@@ -1,6 +1,6 @@
 import type { DialEvents, DialProgress } from '../../src/signaling/outbound-dial.ts';
 import type { OfferReply, SipLegEnd } from '../../src/signaling/sip-leg.ts';
-import type { InboundRefer } from '../../src/signaling/transfer/inbound-refer.ts';
+import type { InboundRefer } from '../../src/signaling/transfer/refer.ts';
 
 /** Values that come one by one; each is given to one of those who wait for the next. */
 export class Inbox<T> {

@@ -1,28 +1,13 @@
 import type { SrfRequest, SrfResponse } from '../drachtio.ts';
 import { respond } from '../plain-requests.ts';
 import { isHeaderSafe } from '../sip-headers.ts';
-import { parseReferTo, type ReferTo } from './refer-to.ts';
+import { parseReferTo } from './refer-to.ts';
+import type { InboundRefer, ReferReports } from './refer.ts';
 import { sipfrag } from './sipfrag.ts';
 
 const REFERRED_BY_CHARACTERS_MAX = 512;
 /** What the far side is told its subscription lasts. */
 const SUBSCRIPTION_SECONDS = 180;
-
-/** The far side asks us to call somebody in its place. Exactly one verdict takes effect. */
-export interface InboundRefer {
-  readonly to: ReferTo;
-  /** Referred-By as it came (RFC 3892); null: it came without. */
-  readonly referredBy: string | null;
-  /** 202; the first report (100) goes out with it. */
-  accept(): ReferReports;
-  refuse(status: 403 | 486 | 603): void;
-}
-
-/** NOTIFYs to whoever referred us. */
-export interface ReferReports {
-  /** Everything from 200 on is the last. */
-  report(sipStatus: number): void;
-}
 
 /** Sends a NOTIFY in the dialog of the REFER. */
 export type SendNotify = (headers: Record<string, string>, body: string) => void;

@@ -2,19 +2,9 @@ import type { SrfRequest, SrfResponse, SrfSendOptions } from '../drachtio.ts';
 import { respond } from '../plain-requests.ts';
 import { SignalingError } from '../signaling-error.ts';
 import { isHeaderSafe } from '../sip-headers.ts';
-import type { SipLegEvents } from '../sip-leg.ts';
 import { readRefer } from './inbound-refer.ts';
-import { type ReferResult, ReferSubscription } from './refer-subscription.ts';
-
-/** What we ask a far side to do: call somebody, in place of this call. */
-export interface ReferRequest {
-  /** Value of Refer-To: `<sip:+34911222333@carrier.example>`. */
-  readonly referTo: string;
-  /** Value of Referred-By (RFC 3892). */
-  readonly referredBy: string;
-  /** A provisional status of the far side's own call. */
-  readonly onProgress: (sipStatus: number) => void;
-}
+import type { InboundRefer, ReferRequest, ReferResult } from './refer.ts';
+import { ReferSubscription } from './refer-subscription.ts';
 
 const REFER_HEADER_CHARACTERS_MAX = 1_024;
 
@@ -29,7 +19,7 @@ export interface TransferOwner {
     options: SrfSendOptions & { readonly method: string },
     timeoutMs: number,
   ) => Promise<{ readonly status: number; get(name: string): string | undefined }>;
-  readonly tell: (what: (events: SipLegEvents) => void) => boolean;
+  readonly tell: (what: (events: { onRefer?(refer: InboundRefer): void }) => void) => boolean;
 }
 
 /** REFER both ways in one dialog, and the NOTIFYs that follow it (RFC 3515, RFC 5589). */

@@ -1,14 +1,6 @@
 import type { SrfMessage } from '../drachtio.ts';
+import type { ReferResult } from './refer.ts';
 import { isTerminated, sipfragStatus } from './sipfrag.ts';
-
-/** What a far side made of our REFER. */
-export type ReferResult =
-  /** It will not, or cannot: nobody was called. Null: it did not even answer. */
-  | { readonly type: 'refused'; readonly sipStatus: number | null }
-  /** It has whom it was referred to, or left for it without saying more. */
-  | { readonly type: 'transferred'; readonly sipStatus: number | null }
-  /** It tried, and whom it called did not take the call. Null: it never said. */
-  | { readonly type: 'failed'; readonly sipStatus: number | null };
 
 export interface ReferSubscriptionOptions {
   /** For the final word, counted anew with each NOTIFY. */

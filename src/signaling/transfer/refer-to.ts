@@ -1,13 +1,6 @@
 import { parseParty } from '../sip-address.ts';
+import type { ReferTo } from './refer.ts';
 import { type DialogIdentity, parseReplaces, replacesOf } from './replaces.ts';
-
-/** Whom a REFER asks to call (RFC 3515 §2.1). */
-export interface ReferTo {
-  readonly user: string;
-  readonly host: string;
-  /** Value of the Replaces header that the INVITE shall carry; null: a call like any other. */
-  readonly replaces: string | null;
-}
 
 /** Null for what cannot be called: another method, another scheme, no address. */
 export function parseReferTo(header: string): ReferTo | null {

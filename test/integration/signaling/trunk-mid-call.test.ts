@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 import { connectSipEngine, type SipSignaling } from '../../../src/signaling/sip-engine-client.ts';
 import type { SipLeg } from '../../../src/signaling/sip-leg.ts';
-import type { InboundRefer } from '../../../src/signaling/transfer/inbound-refer.ts';
+import type { InboundRefer } from '../../../src/signaling/transfer/refer.ts';
 import { CARRIER_SDP, type CarrierCall, FakeCarrier, first } from '../../support/fake-carrier.ts';
 import { LegOwner } from '../../support/leg-owner.ts';
 import { startTestEngine, type TestEngine } from '../../support/test-engine.ts';
