@@ -2,47 +2,34 @@ import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
-import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
-import type { CallJournal } from './call/journal.ts';
+import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
+import { journalOf } from './call-journal.ts';
+import { CallFeed } from './call/call-feed.ts';
+import { allObservers, type CallObserver } from './call/call-observer.ts';
+import { CallService } from './call/call-service.ts';
 import { ChatPart } from './chat-part.ts';
 import type { Config } from './config.ts';
-import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
-import { DEMO } from './dialogue/templates/demo.ts';
-import { createAuth } from './http/auth.ts';
-import { browserRoutes } from './http/browser-routes.ts';
-import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
-import { ownerRoutes } from './http/owner-routes.ts';
-import { callRoutes } from './http/routes/calls.ts';
-import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
-import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
-import { trunkRoutes } from './http/routes/trunks.ts';
+import type { HealthReport } from './http/routes/operations.ts';
+import type { Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
-import type { AgentSnapshot } from './model/agent.ts';
-import { asAgentId } from './model/ids.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
-import { agentOf } from './signaling/trunk/trunk-book.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
+import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
-import type { NewAgent } from './storage/agent-repository.ts';
-import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
+import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
-import { webPages } from './web/web-pages.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly version: string;
 }
-
-const DEMO_AGENT_ID = asAgentId('agt_demo');
-/** Agents whose greeting is rendered at start; more wait for their first call. */
-const WARM_AGENTS_MAX = 50;
 
 /**
  * The whole daemon: builds every part and joins them. Parts start in the order of `parts` and
@@ -52,6 +39,9 @@ const WARM_AGENTS_MAX = 50;
 export class Gateway {
   readonly metrics: Metrics = createMetrics({ withProcess: true });
   readonly admission: Admission;
+  readonly agents: AgentsOnCall;
+  /** What every live call is doing. */
+  readonly feed = new CallFeed({ nowMs: Date.now });
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
@@ -76,6 +66,7 @@ export class Gateway {
     this.#log = log;
     this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
+    this.agents = new AgentsOnCall({ config, storage: () => this.storage });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -87,6 +78,7 @@ export class Gateway {
       config: config.sip,
       trunks: config.trunks,
       log,
+      publicUrl: () => this.http.publicUrl,
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -97,12 +89,12 @@ export class Gateway {
       log,
       metrics: this.metrics,
       storage: () => this.storage,
-      snapshot: (agent) => this.#snapshot(agent),
+      snapshot: (agent) => this.agents.snapshot(agent),
     });
     this.doors = new BrowserDoors({
       storage: () => this.storage,
       calls: () => this.calls,
-      snapshot: (agent) => this.#snapshot(agent),
+      snapshot: (agent) => this.agents.snapshot(agent),
       log,
     });
     this.http = this.#createHttp(version);
@@ -152,7 +144,8 @@ export class Gateway {
     const reloaded = this.#reloading.then(async () => {
       this.#trunks = trunks;
       await this.sip.trunks.reload(trunks);
-      if (this.#calls !== null) await this.#warmAgents();
+      if (this.#calls !== null)
+        await this.agents.warm(this.#trunks, (agent) => this.pool.warm(agent));
     });
     this.#reloading = reloaded.catch(() => {});
     return reloaded;
@@ -175,50 +168,21 @@ export class Gateway {
 
   #createHttp(version: string): HttpPart {
     const { http } = this.#config;
-    const auth = createAuth({
-      apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
-      requestsPerMinute: http.requestsPerMinute,
-      operator: DEMO_WORKSPACE_ID,
-    });
-    return new HttpPart({
-      ...http,
-      log: this.#log,
+    const routes = routesOf({
+      config: this.#config,
       metrics: this.metrics,
-      version,
-      routes: [
-        (app) => operationRoutes(app, { metrics: this.metrics, health: () => this.#health() }),
-        (app) =>
-          callRoutes(app, {
-            auth,
-            calls: this.storage.calls,
-            hangUp: async (workspaceId, id) => {
-              const call = this.calls.find(id);
-              if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
-            },
-          }),
-        (app) => outboundCallRoutes(app, { auth, dial: (request) => this.calls.dial(request) }),
-        (app) => trunkRoutes(app, { auth, trunks: () => this.sip.trunks.views() }),
-        browserRoutes({
-          auth,
-          doors: this.doors,
-          pages: webPages(),
-          publicUrl: () => this.http.publicUrl,
-        }),
-        ownerRoutes({
-          auth,
-          storage: () => this.storage,
-          nowMs: Date.now,
-          publicUrl: () => this.http.publicUrl,
-          aiProviders: providersFor(this.#config.llm),
-        }),
-        chatRoutes({
-          auth,
-          chat: this.chat,
-          storage: () => this.storage,
-          publicUrl: () => this.http.publicUrl,
-        }),
-      ],
+      chat: this.chat,
+      feed: this.feed,
+      doors: this.doors,
+      trunks: this.sip.trunks,
+      health: () => this.#health(),
+      storage: () => this.storage,
+      calls: () => this.calls,
+      publicUrl: () => this.http.publicUrl,
     });
+    const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
+    const { metrics } = this;
+    return new HttpPart({ ...http, log: this.#log, metrics, version, routes, upgrades });
   }
 
   #health(): HealthReport {
@@ -263,7 +227,7 @@ export class Gateway {
       name: 'voice workers',
       start: async () => {
         await this.#voiceReady;
-        await this.#warmAgents();
+        await this.agents.warm(this.#trunks, (agent) => this.pool.warm(agent));
       },
       stop: async () => {},
     };
@@ -290,58 +254,23 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage),
+      journal: journalOf(storage, () => []),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
-      directory: this.#directory(storage),
+      directory: this.agents,
       trunks: this.sip.trunks,
       admission: this.admission,
-      observer: this.#observer(),
+      observer: allObservers([this.#reporter(), this.feed]),
     });
   }
 
-  #directory(storage: Storage): AgentDirectory {
-    const { numbers } = this.#config;
+  /** Metrics, and the one line of each call in the log. */
+  #reporter(): CallObserver {
     return {
-      findByDialed: async (user, trunk) => {
-        const named = trunk === null ? null : agentOf(trunk, user);
-        const id = named ?? numbers.get(user) ?? numbers.get(user.toLowerCase());
-        // What a carrier dials is a number, and never the id of somebody's agent.
-        if (id === undefined && trunk !== null) return null;
-        const agent = await storage.agents.findForCall(asAgentId(id ?? user));
-        return agent === null ? null : this.#snapshot(agent);
+      onProgress: ({ direction, door }, { type }) => {
+        if (type === 'initiated') this.metrics.callStarted(direction, door);
       },
-      findOwned: async (workspaceId, id) => {
-        const agent = await storage.agents.find(workspaceId, id);
-        return agent === null ? null : this.#snapshot(agent);
-      },
-    };
-  }
-
-  /** An agent with the daemon's providers, as a call will see it. */
-  #snapshot(agent: NewAgent): AgentSnapshot {
-    const { stt, llm, tts, limits } = this.#config;
-    const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    const { aiProvider = null, aiModel = null } = agent;
-    const chosen = chooseLlm(llm, { aiProvider, aiModel });
-    return { ...agent, timeLimitSeconds, stt, llm: chosen, tts };
-  }
-
-  async #warmAgents(): Promise<void> {
-    const ids = new Set(this.#config.numbers.values());
-    for (const { agent, numbers } of this.#trunks) {
-      for (const id of [...numbers.values(), agent]) if (id !== null) ids.add(id);
-    }
-    for (const id of [...ids].slice(0, WARM_AGENTS_MAX)) {
-      const agent = await this.storage.agents.findForCall(asAgentId(id));
-      if (agent !== null) this.pool.warm(this.#snapshot(agent));
-    }
-  }
-
-  #observer(): CallServiceOptions['observer'] {
-    return {
-      onStarted: ({ direction, door }) => this.metrics.callStarted(direction, door),
-      onTurn: (call, turn) => observeTurn(turn, call.record.answeredAtMs, this.metrics),
+      onTurn: (call, turn) => observeTurn(turn, call.answeredAtMs, this.metrics),
       onEnded: (call, ending, turns) => {
         const { id: callId, ...record } = call;
         reportEndedCall({ ...record, ...ending, callId, turns }, this.#log, this.metrics);
@@ -371,37 +300,4 @@ function createVoicePool(
     log,
     ...listeners,
   });
-}
-
-/** What storage calls its rows, in the words of the call room. */
-function journalOf({ calls }: Storage): CallJournal {
-  return {
-    started: (call) => calls.create(call),
-    ringing: async (id) => {
-      await calls.markRinging(id);
-    },
-    answered: async (id, answeredAtMs) => {
-      await calls.markAnswered(id, answeredAtMs);
-    },
-    turn: (id, turn) => calls.appendTurn(id, turn),
-    ended: (id, ending) => calls.end(id, ending),
-  };
-}
-
-function demoAgentOf() {
-  return {
-    id: DEMO_AGENT_ID,
-    displayName: DEMO.displayName,
-    isEnabled: true,
-    isShareable: true,
-    language: DEMO.language,
-    systemPrompt: DEMO.systemPrompt,
-    greetingText: DEMO.greetingText,
-    voice: '',
-    phrasebook: DEMO.phrasebook,
-    tools: [],
-    idle: DEMO.idle,
-    timeLimitSeconds: 900,
-    concurrentCallsMax: 100,
-  };
 }

@@ -1,6 +1,6 @@
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallDoor, CallRecord } from '../model/call.ts';
-import type { EndReason } from '../model/end-reason.ts';
+import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
@@ -10,6 +10,7 @@ import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
+import type { CallObserver } from './call-observer.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
@@ -30,18 +31,12 @@ export interface AgentDirectory {
   findOwned(workspaceId: WorkspaceId, id: AgentId): Promise<AgentSnapshot | null>;
 }
 
-/** Looks on from outside: metrics, logs, live views. None may throw. */
-export interface CallObserver {
-  onStarted?(call: CallRecord): void;
-  onEnded?(call: CallRecord, ending: CallEnding, turns: readonly TranscriptTurn[]): void;
-}
-
 export interface CallServiceOptions extends CallParts {
   readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly admission: Admission;
-  readonly observer: CallObserver & Partial<Omit<CallListener, 'onEnded'>>;
+  readonly observer: CallObserver;
 }
 
 /** An owner who wants an agent to call somebody. */
@@ -53,6 +48,8 @@ export interface DialCallRequest {
   /** null: the trunk's own. */
   readonly fromNumber: string | null;
   readonly variables: Readonly<Record<string, string>>;
+  /** Who asked for it. */
+  readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
 }
 
 export type DialCallReply =
@@ -131,7 +128,7 @@ export class CallService {
    */
   async dial(request: DialCallRequest): Promise<DialCallReply> {
     const { admission, directory, trunks, pool } = this.#options;
-    const { workspaceId, agentId, toNumber, fromNumber, variables } = request;
+    const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
     let numbers: ReturnType<TrunkService['preview']>;
@@ -146,7 +143,7 @@ export class CallService {
     if (!place.admitted) return { accepted: false, reason: place.reason };
     const origin: CallOrigin = {
       direction: 'outbound',
-      door: 'api',
+      door,
       fromNumber: numbers.from,
       toNumber: numbers.to,
       sipCallId: null,
@@ -243,25 +240,32 @@ export class CallService {
   #add(record: CallRecord, agent: AgentSnapshot, party: Party, owner: CallOwner): Call {
     const call = new Call(record, agent, party, this.#options, this.#listener(owner));
     this.#calls.set(record.id, call);
-    this.#options.observer.onStarted?.(record);
+    this.#options.observer.onProgress?.(record, { type: 'initiated' });
     return call;
   }
 
   #listener({ release, onAnswered }: CallOwner): CallListener {
     const { observer } = this.#options;
     return {
-      onAnswered: (call) => {
-        onAnswered?.();
-        observer.onAnswered?.(call);
+      onProgress: (call, progress) => {
+        if (progress.type === 'answered') onAnswered?.();
+        observer.onProgress?.(call.record, progress);
       },
-      onTurn: (call, turn) => observer.onTurn?.(call, turn),
-      onActivity: (call, activity) => observer.onActivity?.(call, activity),
+      onTurn: (call, turn) => observer.onTurn?.(call.record, turn),
       onEnded: (call, ending) => {
         release();
-        observer.onEnded?.(call.record, ending, call.turns);
+        this.#tellEnded(call.record, ending, call.turns);
         void call.ended.then(() => this.#calls.delete(call.record.id));
       },
     };
+  }
+
+  #tellEnded(record: CallRecord, ending: CallEnding, turns: readonly TranscriptTurn[]): void {
+    const { reason, sipStatus, detail } = ending;
+    const { observer } = this.#options;
+    observer.onEnded?.(record, ending, turns);
+    const blame = blameOf(reason);
+    observer.onProgress?.(record, { type: 'ended', reason, blame, sipStatus, detail });
   }
 
   #newRecord(agent: AgentSnapshot, origin: CallOrigin): CallRecord {
@@ -297,11 +301,11 @@ export class CallService {
     const { journal, log, nowMs, observer } = this.#options;
     const endedAtMs = nowMs();
     const ending: CallEnding = { endedAtMs, reason, sipStatus, detail: null, report: null };
-    observer.onStarted?.(record);
-    observer.onEnded?.(record, ending, []);
+    observer.onProgress?.(record, { type: 'initiated' });
+    this.#tellEnded(record, ending, []);
     journal
       .started(record)
-      .then(() => journal.ended(record.id, ending))
+      .then(() => journal.ended(record, ending))
       .catch((error: unknown) => log.error({ err: error }, 'a refused call could not be written'));
   }
 }

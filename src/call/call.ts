@@ -1,5 +1,6 @@
 import type { Logger } from '../observability/logger.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
+import type { CallProgress } from '../model/call-progress.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
@@ -24,9 +25,9 @@ export interface CallParts {
 
 /** What a call tells its service. */
 export interface CallListener {
-  onAnswered(call: Call): void;
+  /** All but `initiated` and `ended`. */
+  onProgress(call: Call, progress: CallProgress): void;
   onTurn(call: Call, turn: TranscriptTurn): void;
-  onActivity(call: Call, activity: 'listening' | 'thinking' | 'speaking'): void;
   /** Everything is released and the ending is on its way to the journal. Exactly once. */
   onEnded(call: Call, ending: CallEnding): void;
 }
@@ -143,7 +144,13 @@ export class Call {
       },
       voiceEvents: this.#voiceEvents(),
       holdVoice: (voice) => this.#holdVoice(voice),
-      ringing: () => this.#onRinging(),
+      dialing: (trunk, attempt) => {
+        this.#listener.onProgress(this, { type: 'dialing', trunk, attempt });
+      },
+      ringing: (sipStatus) => this.#onRinging(sipStatus),
+      earlyMedia: (sipStatus) => {
+        this.#listener.onProgress(this, { type: 'early-media', sipStatus });
+      },
       answered: () => this.#onAnswered(),
       converse: () => this.#converse(),
       end: (reason, end) => this.#endNow(reason, end),
@@ -159,8 +166,9 @@ export class Call {
     return true;
   }
 
-  #onRinging(): void {
+  #onRinging(sipStatus: number): void {
     if (this.#state !== 'offered') return;
+    this.#listener.onProgress(this, { type: 'ringing', sipStatus });
     this.#advance('ring');
     void this.#write('ringing', this.#parts.journal.ringing(this.#record.id));
   }
@@ -169,7 +177,7 @@ export class Call {
     this.#advance('answer');
     this.#answeredAtMs = this.#parts.nowMs();
     void this.#write('answered', this.#parts.journal.answered(this.#record.id, this.#answeredAtMs));
-    this.#listener.onAnswered(this);
+    this.#listener.onProgress(this, { type: 'answered' });
   }
 
   #onJoinFailed(error: unknown): void {
@@ -198,7 +206,7 @@ export class Call {
     return {
       onConnected: () => {},
       onTurn: (turn) => this.#onTurn(turn),
-      onActivity: (activity) => this.#listener.onActivity(this, activity),
+      onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;
@@ -211,6 +219,7 @@ export class Call {
     if (this.#turns.length < TURNS_KEPT_MAX) this.#turns.push(turn);
     void this.#write('turn', this.#parts.journal.turn(this.#record.id, turn));
     this.#listener.onTurn(this, turn);
+    this.#listener.onProgress(this, { type: 'turn', turn });
   }
 
   /** The first caller decides the reason. */
@@ -239,7 +248,7 @@ export class Call {
       report,
     };
     this.#listener.onEnded(this, ending);
-    await this.#write('ended', this.#parts.journal.ended(this.#record.id, ending));
+    await this.#write('ended', this.#parts.journal.ended(this.record, ending));
   }
 
   #isEnding(): boolean {

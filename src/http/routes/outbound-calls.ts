@@ -61,6 +61,7 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
         toNumber,
         fromNumber: from_number ?? null,
         variables,
+        door: 'api',
       });
       if (!dialed.accepted) throw errorOf(dialed.reason);
       const { record } = dialed;
