@@ -1,3 +1,4 @@
+import type { TermsBook } from './billing/terms-book.ts';
 import type { BrowserDoors } from './browser-doors.ts';
 import type { CallFeed } from './call/call-feed.ts';
 import type { CallService } from './call/call-service.ts';
@@ -7,6 +8,7 @@ import { createAuth } from './http/auth.ts';
 import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
+import { moneyRoutes } from './http/money-routes.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
@@ -26,6 +28,7 @@ export interface RoutesOptions {
   readonly feed: CallFeed;
   readonly doors: BrowserDoors;
   readonly trunks: TrunkService;
+  readonly terms: TermsBook;
   readonly health: () => HealthReport;
   readonly storage: () => Storage;
   readonly calls: () => CallService;
@@ -55,7 +58,15 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
+    moneyRoutes({
+      auth,
+      storage,
+      terms: options.terms,
+      nowMs: Date.now,
+      currency: config.billing.currency,
+    }),
     ownerRoutes({
+      onWorkspaceChanged: (id) => options.terms.forget(id),
       auth,
       storage,
       nowMs: Date.now,

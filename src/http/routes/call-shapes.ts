@@ -8,12 +8,22 @@ export const STATUSES = ['initiated', 'ringing', 'in-progress', 'completed', 'fa
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys are the union
 export const REASONS = Object.keys(END_REASONS) as EndReason[];
 
+export const Direction = oneOf(['inbound', 'outbound']);
+export const Door = oneOf([
+  'trunk',
+  'sip-websocket',
+  'web-offer',
+  'instant-link',
+  'click-to-call',
+  'api',
+]);
+
 const CALL_FIELDS = {
   call_id: Type.String(),
   agent_id: nullable(Type.String()),
   status: oneOf(STATUSES),
-  direction: oneOf(['inbound', 'outbound']),
-  door: oneOf(['trunk', 'sip-websocket', 'web-offer', 'instant-link', 'click-to-call', 'api']),
+  direction: Direction,
+  door: Door,
   from_number: Type.String(),
   to_number: Type.String(),
   started_at: Time,
