@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { ClickToCall } from './access/click-to-call.ts';
+import { DailyCalls } from './access/daily-calls.ts';
 import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
 import { PublicAdmission } from './access/public-admission.ts';
 import { PublicCalls } from './access/public-calls.ts';
@@ -23,6 +25,7 @@ import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
 import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
@@ -56,6 +59,7 @@ export class Gateway {
   #storage: Storage | null = null;
   #webCallTokens: WebCallTokens | null = null;
   #publicAdmission: PublicAdmission | null = null;
+  #clickToCall: ClickToCall | null = null;
   #calls: CallService | null = null;
   #voiceReady: Promise<void> = Promise.resolve();
   /** The settings of the last `reloadTrunks`. */
@@ -136,6 +140,22 @@ export class Gateway {
     return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
   }
 
+  /** Calls that backends ask for: made once, since it remembers who asks too often. */
+  get clickToCall(): ClickToCall {
+    const { agents, clickToCall: credentials, publicAdmissions: admissions } = this.storage;
+    const nowMs = Date.now;
+    return (this.#clickToCall ??= new ClickToCall({
+      credentials,
+      agents,
+      calls: () => this.calls,
+      dailyCalls: new DailyCalls({ admissions, nowMs }),
+      hasTrunks: () => this.sip.trunks.views().length > 0,
+      requestsPerMinute: this.#config.limits.clickToCallPerMinute,
+      onError: (error) => this.#log.error({ err: error }, 'click-to-call failed'),
+      nowMs,
+    }));
+  }
+
   /** Who may come in by an instant voice link. */
   get instantLinkDoor(): InstantLinkDoor {
     return createInstantLinkDoor(this.storage.instantLinks, Date.now);
@@ -194,6 +214,7 @@ export class Gateway {
       calls: () => this.calls,
       webCallTokens: () => this.webCallTokens,
       instantLinkDoor: () => this.instantLinkDoor,
+      clickToCall: () => this.clickToCall,
       publicUrl: () => this.http.publicUrl,
     });
     return new HttpPart({ ...http, log: this.#log, metrics: this.metrics, version, routes });
@@ -221,11 +242,12 @@ export class Gateway {
   }
 
   #storagePart(): Part {
-    const { databaseFile, dataDir, adminKey } = this.#config;
+    const { databaseFile, dataDir, adminKey, sealingKey } = this.#config;
     return {
       name: 'storage',
       start: async () => {
-        const storage = await openStorage({ file: databaseFile, log: this.#log });
+        const sealedBox = openSealedBox(sealingKey, dataDir);
+        const storage = await openStorage({ file: databaseFile, log: this.#log, sealedBox });
         this.#storage = storage;
         const demoAgent = demoAgentOf();
         const nowMs = Date.now();

@@ -37,6 +37,8 @@ export interface Config {
   /** Path of the sqlite file. */
   readonly databaseFile: string;
   readonly adminKey: string | null;
+  /** Hexadecimal; null: kept in the data folder. */
+  readonly sealingKey: string | null;
   /** Dialed number or name → agent id. */
   readonly numbers: ReadonlyMap<string, string>;
   readonly trunks: readonly Trunk[];
@@ -250,6 +252,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
         ? resolve(dataDir, 'trunkline.sqlite')
         : resolve(cwd, raw.database_url.slice('sqlite:'.length)),
     adminKey: raw.admin_key ?? null,
+    sealingKey: raw.sealing_key ?? null,
     numbers: new Map(Object.entries(raw.numbers)),
     trunks: trunks.trunks,
     file: file?.path ?? null,

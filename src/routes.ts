@@ -1,3 +1,4 @@
+import type { ClickToCall } from './access/click-to-call.ts';
 import type { InstantLinkDoor } from './access/instant-links.ts';
 import type { PublicCalls } from './access/public-calls.ts';
 import type { WebCallTokens } from './access/web-call-tokens.ts';
@@ -12,6 +13,7 @@ import type { HttpPartOptions } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { publicRoutes } from './http/public-routes.ts';
 import { callRoutes } from './http/routes/calls.ts';
+import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { pageRoutes } from './http/routes/pages.ts';
@@ -36,6 +38,7 @@ export interface RoutesOptions {
   readonly calls: () => CallService;
   readonly webCallTokens: () => WebCallTokens;
   readonly instantLinkDoor: () => InstantLinkDoor;
+  readonly clickToCall: () => ClickToCall;
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
 }
@@ -64,6 +67,7 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         },
       }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     (app) => publicCallRoutes(app, { calls: options.publicCalls, limit: publicLimit }),
     (app) => pageRoutes(app, { pages: webPages() }),

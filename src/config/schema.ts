@@ -205,6 +205,12 @@ const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
     call_seconds_max: count(10, 86_400, 3600, 'Longest call, whatever its agent allows.'),
+    click_to_call_per_minute: count(
+      1,
+      100_000,
+      60,
+      'Click-to-call requests of one agent per minute; more are answered 429.',
+    ),
     drain_timeout_seconds: count(
       0,
       86_400,
@@ -258,6 +264,15 @@ export const ConfigSchema = Type.Object(
         expected: 'pk_live_ and at least 24 letters or digits',
         secret: true,
         description: 'Owner key of the first workspace. Unset: made at the first start.',
+      }),
+    ),
+    sealing_key: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Fa-f]{64}$',
+        expected: '64 hexadecimal digits',
+        secret: true,
+        description:
+          'Key that seals secrets in the database. Unset: kept in sealing.key in the data folder.',
       }),
     ),
     numbers: Type.Record(Type.String({ maxLength: 128 }), text({ maxLength: 128 }), {

@@ -10,6 +10,7 @@ import {
 } from './access-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
+import { CLICK_TO_CALL } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
 
 /**
@@ -130,6 +131,7 @@ const MIGRATIONS: readonly string[] = [
   INSTANT_LINKS,
   PUBLIC_ADMISSIONS,
   PUBLIC_CHAT,
+  CLICK_TO_CALL,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */
