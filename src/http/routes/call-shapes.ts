@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import type { CallRecord } from '../../model/call.ts';
+import type { CallDoor, CallRecord } from '../../model/call.ts';
 import { blameOf, END_REASONS, type EndReason } from '../../model/end-reason.ts';
 import type { TranscriptTurn } from '../../model/turn.ts';
 import { nullable, oneOf, Time, toNullableTime, toTime } from '../shapes.ts';
@@ -9,7 +9,14 @@ export const STATUSES = ['initiated', 'ringing', 'in-progress', 'completed', 'fa
 export const REASONS = Object.keys(END_REASONS) as EndReason[];
 
 export const BLAMES = ['caller', 'agent', 'operator', 'provider', 'gateway', 'none'] as const;
-export const DOORS = ['trunk', 'sip-websocket', 'web-offer', 'click-to-call', 'api'] as const;
+export const DOORS = [
+  'trunk',
+  'sip-websocket',
+  'web-offer',
+  'instant-link',
+  'click-to-call',
+  'api',
+] as const satisfies readonly CallDoor[];
 
 const CALL_FIELDS = {
   call_id: Type.String(),

@@ -48,9 +48,9 @@ describe('a stream of events', () => {
   it('is forgotten once its reader has gone', async () => {
     const streams = new EventStreams({ heartbeatMs: 10 });
     const closed = new Promise<void>((resolve) => {
-      void serve(streams, (stream) => stream.onClosed(resolve)).then(async (url) => {
-        const reader = await EventReader.open(url, {});
-        reader.close();
+      void serve(streams, (stream) => stream.onClosed(resolve)).then((url) => {
+        const socket = ask(url);
+        socket.once('data', () => socket.destroy());
       });
     });
     await closed;
@@ -60,9 +60,7 @@ describe('a stream of events', () => {
   it('cuts off whoever does not read, and keeps no more than it may lag', async () => {
     const streams = new EventStreams({ lagMaxBytes: 10_000 });
     let stream: EventStream | undefined;
-    const url = new URL(await serve(streams, (one) => (stream = one)));
-    const socket = connect(Number(url.port), url.hostname);
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const socket = ask(await serve(streams, (one) => (stream = one)));
     await once(socket, 'readable');
     socket.pause();
     stream?.caughtUp();
@@ -110,3 +108,11 @@ describe('a stream of events', () => {
     assert.equal(streams.count, 0);
   });
 });
+
+/** A reader with no more than a socket. */
+function ask(url: string) {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  return socket;
+}
