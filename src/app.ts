@@ -1,11 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { ClickToCall } from './access/click-to-call.ts';
-import { DailyCalls } from './access/daily-calls.ts';
-import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
-import { PublicAdmission } from './access/public-admission.ts';
-import { PublicCalls } from './access/public-calls.ts';
-import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
+import { CallMeter } from './billing/call-meter.ts';
+import { TermsBook } from './billing/terms-book.ts';
+import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
 import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
 import { journalOf } from './call-journal.ts';
@@ -13,9 +10,11 @@ import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
 import { ChatPart } from './chat-part.ts';
+import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
 import { HttpPart } from './http/http-part.ts';
 import type { HealthReport } from './http/routes/operations.ts';
+import type { Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
@@ -45,11 +44,18 @@ export class Gateway {
   readonly metrics: Metrics = createMetrics({ withProcess: true });
   readonly admission: Admission;
   readonly agents: AgentsOnCall;
+  /** What workspaces' calls are admitted and rated by. */
+  readonly terms = new TermsBook({
+    repository: () => this.storage.billingTerms,
+    clockMs: () => performance.now(),
+  });
+  readonly meter: CallMeter;
   /** What every live call is doing. */
   readonly feed = new CallFeed({ nowMs: Date.now });
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -57,9 +63,6 @@ export class Gateway {
   readonly #log: Logger;
   readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
-  #webCallTokens: WebCallTokens | null = null;
-  #publicAdmission: PublicAdmission | null = null;
-  #clickToCall: ClickToCall | null = null;
   #calls: CallService | null = null;
   #voiceReady: Promise<void> = Promise.resolve();
   /** The settings of the last `reloadTrunks`. */
@@ -74,6 +77,7 @@ export class Gateway {
     this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
     this.agents = new AgentsOnCall({ config, storage: () => this.storage });
+    this.meter = new CallMeter({ terms: this.terms, currency: config.billing.currency });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -85,6 +89,7 @@ export class Gateway {
       config: config.sip,
       trunks: config.trunks,
       log,
+      publicUrl: () => this.http.publicUrl,
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -96,6 +101,12 @@ export class Gateway {
       metrics: this.metrics,
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
+    });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
     });
     this.http = this.#createHttp(version);
     this.metrics.observe({
@@ -125,40 +136,6 @@ export class Gateway {
   get storage(): Storage {
     if (this.#storage === null) throw new TypeError('storage is not open');
     return this.#storage;
-  }
-
-  /** Mints tokens of public web calls; the doors of browsers redeem them. */
-  get webCallTokens(): WebCallTokens {
-    const { agents, sharedKeys, webCalls } = this.storage;
-    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
-    return (this.#webCallTokens ??= createWebCallTokens(options));
-  }
-
-  /** The gate of every public door: made once, since it remembers when it last swept. */
-  get publicAdmission(): PublicAdmission {
-    const admissions = this.storage.publicAdmissions;
-    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
-  }
-
-  /** Calls that backends ask for: made once, since it remembers who asks too often. */
-  get clickToCall(): ClickToCall {
-    const { agents, clickToCall: credentials, publicAdmissions: admissions } = this.storage;
-    const nowMs = Date.now;
-    return (this.#clickToCall ??= new ClickToCall({
-      credentials,
-      agents,
-      calls: () => this.calls,
-      dailyCalls: new DailyCalls({ admissions, nowMs }),
-      hasTrunks: () => this.sip.trunks.views().length > 0,
-      requestsPerMinute: this.#config.limits.clickToCallPerMinute,
-      onError: (error) => this.#log.error({ err: error }, 'click-to-call failed'),
-      nowMs,
-    }));
-  }
-
-  /** Who may come in by an instant voice link. */
-  get instantLinkDoor(): InstantLinkDoor {
-    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
   }
 
   /** @throws TypeError before `start` */
@@ -207,30 +184,23 @@ export class Gateway {
       metrics: this.metrics,
       chat: this.chat,
       feed: this.feed,
-      publicCalls: this.#createPublicCalls(),
+      doors: this.doors,
       trunks: this.sip.trunks,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
-      webCallTokens: () => this.webCallTokens,
-      instantLinkDoor: () => this.instantLinkDoor,
-      clickToCall: () => this.clickToCall,
+      clickToCall: clickToCallDoor({
+        storage: () => this.storage,
+        calls: () => this.calls,
+        hasTrunks: () => this.#trunks.length > 0,
+        requestsPerMinute: this.#config.limits.clickToCallPerMinute,
+        log: this.#log,
+      }),
       publicUrl: () => this.http.publicUrl,
     });
-    return new HttpPart({ ...http, log: this.#log, metrics: this.metrics, version, routes });
-  }
-
-  #createPublicCalls(): PublicCalls {
-    return new PublicCalls({
-      findAgent: async (id) => {
-        const agent = await this.storage.agents.findForCall(id);
-        if (agent === null) return null;
-        return { agent: this.agents.snapshot(agent), isShareable: agent.isShareable };
-      },
-      admission: () => this.publicAdmission,
-      onError: (error) => this.#log.error({ err: error }, 'a public call could not be counted'),
-      calls: () => this.calls,
-    });
+    const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
+    const { metrics } = this;
+    return new HttpPart({ ...http, log: this.#log, metrics, version, routes, upgrades });
   }
 
   #health(): HealthReport {
@@ -246,8 +216,12 @@ export class Gateway {
     return {
       name: 'storage',
       start: async () => {
-        const sealedBox = openSealedBox(sealingKey, dataDir);
-        const storage = await openStorage({ file: databaseFile, log: this.#log, sealedBox });
+        const storage = await openStorage({
+          file: databaseFile,
+          log: this.#log,
+          sealedBox: openSealedBox(sealingKey, dataDir),
+          chargeOf: (call) => this.meter.chargeOf(call),
+        });
         this.#storage = storage;
         const demoAgent = demoAgentOf();
         const nowMs = Date.now();
@@ -303,12 +277,13 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, () => []),
+      journal: journalOf(storage, this.meter),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
       admission: this.admission,
+      gate: this.meter,
       observer: allObservers([this.#reporter(), this.feed]),
     });
   }

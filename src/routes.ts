@@ -1,23 +1,21 @@
 import type { ClickToCall } from './access/click-to-call.ts';
-import type { InstantLinkDoor } from './access/instant-links.ts';
-import type { PublicCalls } from './access/public-calls.ts';
-import type { WebCallTokens } from './access/web-call-tokens.ts';
+import type { BrowserDoors } from './browser-doors.ts';
 import type { CallFeed } from './call/call-feed.ts';
 import type { CallService } from './call/call-service.ts';
 import type { Config } from './config.ts';
 import { providersFor } from './dialogue/choose-llm.ts';
-import { limitByAddress } from './http/address-limit.ts';
 import { createAuth } from './http/auth.ts';
+import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
-import { publicRoutes } from './http/public-routes.ts';
+import { EventStreams } from './http/event-stream.ts';
+import { callCommandRoutes } from './http/routes/call-commands.ts';
+import { callStreamRoutes } from './http/routes/call-streams.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
-import { pageRoutes } from './http/routes/pages.ts';
-import { publicCallRoutes } from './http/routes/public-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { TrunkService } from './signaling/trunk/trunk-service.ts';
@@ -31,20 +29,15 @@ export interface RoutesOptions {
   readonly metrics: Metrics;
   readonly chat: ChatRoutesOptions['chat'];
   readonly feed: CallFeed;
-  readonly publicCalls: PublicCalls;
+  readonly doors: BrowserDoors;
   readonly trunks: TrunkService;
   readonly health: () => HealthReport;
   readonly storage: () => Storage;
   readonly calls: () => CallService;
-  readonly webCallTokens: () => WebCallTokens;
-  readonly instantLinkDoor: () => InstantLinkDoor;
   readonly clickToCall: () => ClickToCall;
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
 }
-
-/** Of one address, to doors that need no key. */
-const PUBLIC_REQUESTS_PER_MINUTE = 30;
 
 /** Every route of the daemon, joined to the parts it asks. */
 export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
@@ -54,7 +47,6 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     requestsPerMinute: config.http.requestsPerMinute,
     operator: DEMO_WORKSPACE_ID,
   });
-  const publicLimit = limitByAddress(PUBLIC_REQUESTS_PER_MINUTE);
   return [
     (app) => operationRoutes(app, { metrics, health: options.health }),
     (app) =>
@@ -66,22 +58,26 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
           if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
         },
       }),
+    (app) =>
+      callStreamRoutes(app, {
+        auth,
+        calls: storage().calls,
+        feed: options.feed,
+        live: (id) => calls().find(id),
+        streams: new EventStreams(),
+      }),
+    (app) =>
+      callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
-    (app) => publicCallRoutes(app, { calls: options.publicCalls, limit: publicLimit }),
-    (app) => pageRoutes(app, { pages: webPages() }),
+    browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     ownerRoutes({
       auth,
       storage,
       nowMs: Date.now,
       publicUrl,
       aiProviders: providersFor(config.llm),
-    }),
-    publicRoutes({
-      tokens: options.webCallTokens,
-      links: options.instantLinkDoor,
-      requestsPerMinute: PUBLIC_REQUESTS_PER_MINUTE,
     }),
     chatRoutes({ auth, chat: options.chat, storage, publicUrl }),
   ];

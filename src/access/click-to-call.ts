@@ -305,6 +305,13 @@ function refusalOf(
       return refuse('CALL_FAILED', { reason: 'call-window' });
     case 'draining':
       return refuse('CALL_FAILED', { ...full, reason: 'draining' });
+    case 'quota-exceeded':
+      return refuse('CALL_FAILED', { reason: 'quota' });
+    case 'spend-cap-reached':
+      return refuse('CALL_FAILED', { reason: 'spend-cap' });
+    case 'internal-error':
+      return refuse('CALL_FAILED', { reason: 'internal' });
+    case 'workspace-busy':
     case 'agent-busy':
     case 'at-capacity':
     case 'TRUNK_AT_CAPACITY':

@@ -6,6 +6,10 @@ import type { SealedBox } from '../lib/sealed-box.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
+import {
+  type BillingTermsRepository,
+  createBillingTermsRepository,
+} from './billing-terms-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
@@ -14,12 +18,14 @@ import {
   createClickToCallRepository,
 } from './click-to-call-repository.ts';
 import { Connection, pragmas } from './connection.ts';
-import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
+import { createInstanceLease, type InstanceLease } from './instance-lease.ts';
 import {
   createInstantLinkRepository,
   type InstantLinkRepository,
 } from './instant-link-repository.ts';
+import { createLedgerRepository, type LedgerRepository } from './ledger-repository.ts';
 import { migrate } from './migrations.ts';
+import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import {
@@ -42,6 +48,8 @@ export interface StorageOptions {
   readonly leaseMs?: number;
   /** For secrets that must be readable again. Left out: with a key beside the file. */
   readonly sealedBox?: SealedBox;
+  /** What the calls of a dead process come to. Left out: nothing. */
+  readonly chargeOf?: ChargeOf;
   /** Told of calls that a dead process left, each exactly once over all processes. */
   onOrphanedCalls?(calls: readonly OrphanedCall[]): void;
 }
@@ -61,6 +69,8 @@ export interface Storage {
   readonly workspaces: WorkspaceRepository;
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
+  readonly ledger: LedgerRepository;
+  readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
@@ -102,7 +112,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     const writes = new WriteQueue({ connection: writer });
     const instanceId = randomId('ins');
     // Not the writer's connection: there it would be part of whichever transaction is open.
-    const lease = createInstanceLease({ instanceId, writes, connection: reader, nowMs, leaseMs });
+    const lease = createInstanceLease({
+      instanceId,
+      writes,
+      connection: reader,
+      nowMs,
+      leaseMs,
+      chargeOf: options.chargeOf ?? nothing,
+    });
     await lease.start();
     const keeper = keepLease(lease, leaseMs, options);
     let box = options.sealedBox ?? null;
@@ -113,6 +130,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       workspaces: createWorkspaceRepository(writes, reader),
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
+      ledger: createLedgerRepository(reader),
+      billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
@@ -141,6 +160,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     throw error;
   }
 }
+
+const nothing: ChargeOf = ({ answeredAtMs, endedAtMs }) => ({
+  isAnswered: answeredAtMs !== null,
+  seconds: answeredAtMs === null ? 0 : Math.max(1, Math.ceil((endedAtMs - answeredAtMs) / 1000)),
+  billedSeconds: 0,
+  amountMicros: 0,
+  listPriceMicros: 0,
+  currency: 'USD',
+});
 
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
