@@ -81,6 +81,8 @@ export class Conversation {
   #callerTurns = 0;
   /** What the agent had left to say when the caller took the word; null: it was not cut off. */
   #unheard: string | null = null;
+  /** It was the end of a question that "yes" answers. */
+  #isAnswer = false;
   #failedTurns = 0;
   #limitAtMs = 0;
 
@@ -125,8 +127,10 @@ export class Conversation {
       onWords: (text) => options.onCaption?.('user', text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
-      onInterrupted: (unheard) => {
+      asks: (text) => this.#asks(text),
+      onInterrupted: (unheard, isAnswer) => {
         this.#unheard = unheard;
+        this.#isAnswer = isAnswer;
         this.#setActivity('listening');
       },
       onGuess: (text) => this.#guess(text),
@@ -155,9 +159,7 @@ export class Conversation {
     if (this.#phase !== 'new') return;
     this.#phase = 'live';
     const { source, agent } = this.#options;
-    source.onFrame((frame, mediaTimeMs) =>
-      this.#guard(() => this.#listening.hear(frame, mediaTimeMs)),
-    );
+    source.onFrame((frame) => this.#guard(() => this.#listening.hear(frame)));
     source.onDigit((digit) => this.#guard(() => this.#press(digit)));
     this.#startLimit(agent.timeLimitSeconds * 1000);
     const text = this.#greeting();
@@ -236,6 +238,13 @@ export class Conversation {
     return { text, isKnown, expects };
   }
 
+  /** A brain that does not know what it asks is judged by the question mark. */
+  #asks(text: string): boolean {
+    if (this.#brain.expects === undefined) return text.endsWith('?');
+    const said: Message = { role: 'assistant', content: text };
+    return this.#brain.expects([...this.#history.messages(), said]) === 'yes-no';
+  }
+
   #guess(text: string): void {
     if (this.#phase !== 'live') return;
     const history: Message[] = [...this.#history.messages(), { role: 'user', content: text }];
@@ -253,7 +262,7 @@ export class Conversation {
     const { clock } = this.#options;
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
-    const unheard = this.#unheard;
+    const { unheard, isAnswer } = { unheard: this.#unheard, isAnswer: this.#isAnswer };
     this.#unheard = null;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
@@ -271,7 +280,8 @@ export class Conversation {
     const isCurrent = turnNumber === this.#callerTurns;
     stamps.transcriptFinalAtMs = clock.nowMs();
     const { text } = transcript;
-    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted: unheard !== null })) {
+    const hasInterrupted = unheard !== null;
+    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted, isAnswer })) {
       this.#speaking.dropSpeculation();
       // It was cut off by a cough or a "yeah": it says again what was not heard.
       if (unheard) this.#sayings.unshift({ text: () => unheard, isFixed: false });
@@ -285,10 +295,16 @@ export class Conversation {
 
   async #finalize(): Promise<Transcript> {
     const budget = new RetryBudget();
+    let failure: unknown = null;
     for (;;) {
       try {
-        return await this.#listening.finalize();
+        const transcript = await this.#listening.finalize();
+        // An engine that kept no audio has nothing to try again: the words are lost, not absent.
+        if (failure !== null && transcript.text === '') throw failure;
+        return transcript;
       } catch (err) {
+        if (err === failure) throw err;
+        failure = err;
         const error = toSpeechError(err, 'SPEECH_ENGINE_FAILED', 'hearing failed');
         const mayRetry = await budget.mayRetry(error, this.#options.clock, this.#abort.signal);
         if (!mayRetry || this.#listening.isOpen) throw error;
