@@ -79,6 +79,33 @@ const Sip = Type.Object(
       description:
         'Addresses or networks (203.0.113.0/24) that may send requests. Loopback always may; others are dropped without an answer.',
     }),
+    websocket_origins: Type.Array(text({}), {
+      maxItems: 100,
+      default: [],
+      description:
+        'Web sites (https://shop.example.com) whose pages may use SIP over WebSocket at /sip of the HTTP port, beside our own pages. "*": all.',
+    }),
+    websocket_connections_max: count(
+      1,
+      100_000,
+      2000,
+      'SIP over WebSocket connections; more are refused.',
+    ),
+    websocket_connections_per_source_max: count(
+      1,
+      100_000,
+      500,
+      'SIP over WebSocket connections of one address; more are refused.',
+    ),
+    websocket_relay: Type.Optional(
+      Type.String({
+        pattern: '^wss?://[^\\s/]+/?[^\\s]*$',
+        maxLength: 2048,
+        expected: 'a ws:// or wss:// address',
+        description:
+          'With a drachtio-server: its own WebSocket port, to which /sip is relayed. Unset: /sip is refused there.',
+      }),
+    ),
     transactions_max: count(100, 1_000_000, 20_000, 'Transactions in hand; more are answered 503.'),
     packets_per_second_per_source: count(
       1,
@@ -215,6 +242,18 @@ const Limits = Type.Object(
   { ...strict, description: 'Limits of the whole daemon.' },
 );
 
+const Billing = Type.Object(
+  {
+    currency: Type.String({
+      pattern: '^[A-Z]{3}$',
+      expected: 'a code of ISO 4217 such as EUR',
+      default: 'USD',
+      description: 'Currency of workspaces that have no rates yet.',
+    }),
+  },
+  { ...strict, description: 'Billing: rates themselves are set by the API, for each workspace.' },
+);
+
 const Log = Type.Object(
   {
     level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -239,6 +278,7 @@ export const ConfigSchema = Type.Object(
     tts: Tts,
     mail: Mail,
     limits: Limits,
+    billing: Billing,
     log: Log,
     data_dir: text({
       default: './data',

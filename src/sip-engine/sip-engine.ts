@@ -10,15 +10,21 @@ import { TimerWheel } from './transaction/timer-wheel.ts';
 import { advertiser } from './transport/advertise.ts';
 import { createResolver } from './transport/resolver.ts';
 import { openTcpTransport } from './transport/tcp-transport.ts';
-import type {
-  Flow,
-  HostPort,
-  Outbound,
-  Protocol,
-  Transport,
-  TransportEvents,
+import {
+  type Flow,
+  type HostPort,
+  isWebSocket,
+  type Outbound,
+  type Protocol,
+  type Transport,
+  type TransportEvents,
 } from './transport/transport.ts';
 import { openUdpTransport } from './transport/udp-transport.ts';
+import type {
+  WebSocketAcceptorOptions,
+  WebSocketHandshake,
+} from './transport/web-socket-acceptor.ts';
+import { WebSocketTransport } from './transport/web-socket-transport.ts';
 
 export interface SipEngineOptions {
   /** Address to bind; `0.0.0.0` for all. */
@@ -33,6 +39,7 @@ export interface SipEngineOptions {
   readonly allowSource?: (address: string) => boolean;
   /** Destinations whose requests above 1300 octets go by TCP. Default: none. */
   readonly prefersTcp?: (address: string) => boolean;
+  readonly webSockets?: Partial<WebSocketAcceptorOptions>;
   readonly limits?: Partial<EngineLimits>;
   readonly guard?: Partial<GuardLimits>;
   /** For tests that cannot wait 32 s. */
@@ -52,6 +59,7 @@ export interface SipEngineStats extends Readonly<Counters> {
   readonly clientTransactions: number;
   readonly finishedTransactions: number;
   readonly timers: number;
+  readonly webSockets: number;
   readonly isOverloaded: boolean;
 }
 
@@ -60,6 +68,8 @@ export interface RunningSipEngine {
   readonly admin: { readonly host: string; readonly port: number };
   readonly listening: readonly ListeningOn[];
   stats(): SipEngineStats;
+  /** Takes an upgrade from the HTTP server: SIP over WebSocket (RFC 7118), or a refusal. */
+  acceptWebSocket(handshake: WebSocketHandshake): void;
   /** Replaces the list of allowed sources while running. */
   setAllowSource(allow: (address: string) => boolean): void;
   /**
@@ -85,6 +95,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
   readonly #wheel: TimerWheel;
   readonly #guard: SourceGuard;
   readonly #core: EngineCore;
+  readonly #webSockets: WebSocketTransport;
   #transports: Transport[] = [];
   #adminServer: AdminServer | undefined;
   #admin = { host: '127.0.0.1', port: 0 };
@@ -107,6 +118,17 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
       resolver: createResolver(),
       epochMs: Date.now() - performance.now(),
       prefersTcp: options.prefersTcp ?? (() => false),
+    });
+    const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
+    // No source is refused: browsers come from anywhere, and each request is asked who it is from.
+    this.#webSockets = new WebSocketTransport({
+      connectionsMax,
+      connectionsPerSourceMax,
+      isOriginAllowed: () => true,
+      ...options.webSockets,
+      idleMs: connectionIdleMs,
+      advertise: advertiser(options.externalAddress),
+      events: this,
     });
     this.#wheel.onSchedule = (delayMs) => this.#wakeIn(delayMs);
   }
@@ -141,8 +163,13 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
       clientTransactions: context.clients.size,
       finishedTransactions: context.servers.finishedSize,
       timers: this.#wheel.size,
+      webSockets: this.#webSockets.connections,
       isOverloaded: this.#core.isOverloaded,
     };
+  }
+
+  acceptWebSocket(handshake: WebSocketHandshake): void {
+    this.#webSockets.accept(handshake);
   }
 
   setAllowSource(allow: (address: string) => boolean): void {
@@ -157,6 +184,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
   async #closeAll(hurry: AbortSignal | undefined): Promise<void> {
     await this.#adminServer?.close();
     await this.#farewells(hurry);
+    await this.#webSockets.close();
     await Promise.all(this.#transports.map((transport) => transport.close()));
     clearTimeout(this.#sleep);
     this.#wheel.onSchedule = undefined;
@@ -192,6 +220,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
   }
 
   flowTo(protocol: Protocol, remote: HostPort): Flow | undefined {
+    if (isWebSocket(protocol)) return this.#webSockets.flowTo(remote);
     return this.#transports.find((transport) => transport.protocol === protocol)?.flowTo(remote);
   }
 

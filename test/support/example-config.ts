@@ -12,6 +12,7 @@ const INTRODUCTION = `# Trunkline's settings. Copy this file to config/trunkline
 const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
   'http.public_url': 'https://voice.example.org',
   'sip.external_address': '203.0.113.10',
+  'sip.websocket_relay': 'ws://127.0.0.1:8443',
   'media.external_address': '203.0.113.10',
   'stt.provider': 'openai',
   'stt.base_url': 'https://api.openai.com/v1',

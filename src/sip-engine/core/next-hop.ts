@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { bareHost, parseSipUri } from '../message/uri.ts';
-import { defaultPort, type HostPort, type Protocol } from '../transport/transport.ts';
+import { defaultPort, type Flow, type HostPort, type Protocol } from '../transport/transport.ts';
 import type { EngineContext } from './context.ts';
 
 export interface NextHop {
@@ -31,6 +31,20 @@ export function nextHopOf(uriText: string): NextHop | undefined {
 export function literalPlace(hop: NextHop): HostPort | undefined {
   if (isIP(hop.host) === 0) return undefined;
   return { address: hop.host, port: hop.port ?? defaultPort(hop.protocol) };
+}
+
+/**
+ * The connection of a browser: by its address and port, or by the Contact it registered. There is
+ * no other way, since nobody can connect to one.
+ */
+export function webSocketTo(
+  context: EngineContext,
+  hop: NextHop,
+  contact: string,
+): Flow | undefined {
+  const place = literalPlace(hop);
+  const known = place && context.outbound.flowTo(hop.protocol, place);
+  return known ?? context.contactFlows.find(contact);
 }
 
 /** Calls back with the places of a next hop: at once for a literal, later for a name, [] for none. */

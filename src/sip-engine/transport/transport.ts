@@ -1,4 +1,4 @@
-/** Transports of RFC 3261 §18 and RFC 7118. The last three have their place but no implementation yet. */
+/** Transports of RFC 3261 §18 and RFC 7118. */
 export type Protocol = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
 export interface HostPort {
@@ -33,7 +33,7 @@ export interface TransportEvents {
   isSourceAllowed(address: string): boolean;
 }
 
-/** One listener. WebSocket and TLS become further implementations. */
+/** One listener. */
 export interface Transport {
   readonly protocol: Protocol;
   /** As bound. */
@@ -45,6 +45,7 @@ export interface Transport {
 
 /** What the engine needs of all transports together. */
 export interface Outbound {
+  /** Undefined where there is no such transport, and for WebSockets that are not there. */
   flowTo(protocol: Protocol, remote: HostPort): Flow | undefined;
   /** True when that is one of our own listeners. */
   isSelf(protocol: Protocol, remote: HostPort): boolean;
@@ -56,5 +57,17 @@ export interface Resolver {
 }
 
 export function defaultPort(protocol: Protocol): number {
-  return protocol === 'tls' || protocol === 'wss' ? 5061 : 5060;
+  switch (protocol) {
+    case 'ws':
+      return 80;
+    case 'wss':
+      return 443;
+    case 'tls':
+      return 5061;
+    default:
+      return 5060;
+  }
 }
+
+/** Browsers, softphones in pages: whatever address they come from, nobody vouches for it. */
+export const isWebSocket = (protocol: Protocol): boolean => protocol === 'ws' || protocol === 'wss';
