@@ -24,7 +24,8 @@ import { Timers } from './timers.ts';
 import type { Said } from './turn-taking/completeness.ts';
 import { isNoise } from './turn-taking/noise.ts';
 import { TurnLog } from './turn-log.ts';
-import { fixedClip, RetryBudget, type Voice } from './voice.ts';
+import { fixedClip, type Voice } from './voice.ts';
+import { wordsOf } from './words-of.ts';
 
 /** A turn that fails is apologized for; this many end the call. */
 const FAILED_TURNS_MAX = 3;
@@ -262,7 +263,8 @@ export class Conversation {
     const { clock } = this.#options;
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
-    const { unheard, isAnswer } = { unheard: this.#unheard, isAnswer: this.#isAnswer };
+    const unheard = this.#unheard;
+    const isAnswer = this.#isAnswer;
     this.#unheard = null;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
@@ -272,7 +274,7 @@ export class Conversation {
     this.#setActivity('thinking');
     let transcript: Transcript;
     try {
-      transcript = await this.#finalize();
+      transcript = await wordsOf(this.#listening, clock, this.#abort.signal);
     } catch (err) {
       return this.#phase === 'live' ? this.#failed(err) : undefined;
     }
@@ -291,25 +293,6 @@ export class Conversation {
     this.#history.addUser(text);
     // Words that came late, when the caller has said more since, are known but not answered.
     if (isCurrent && !this.#speaking.isBusy) this.#reply(text, stamps);
-  }
-
-  async #finalize(): Promise<Transcript> {
-    const budget = new RetryBudget();
-    let failure: unknown = null;
-    for (;;) {
-      try {
-        const transcript = await this.#listening.finalize();
-        // An engine that kept no audio has nothing to try again: the words are lost, not absent.
-        if (failure !== null && transcript.text === '') throw failure;
-        return transcript;
-      } catch (err) {
-        if (err === failure) throw err;
-        failure = err;
-        const error = toSpeechError(err, 'SPEECH_ENGINE_FAILED', 'hearing failed');
-        const mayRetry = await budget.mayRetry(error, this.#options.clock, this.#abort.signal);
-        if (!mayRetry || this.#listening.isOpen) throw error;
-      }
-    }
   }
 
   /** Answers the last user turn of the history, with the guess if it was right. */
