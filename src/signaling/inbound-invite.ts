@@ -19,6 +19,7 @@ export interface InboundInviteOptions {
   /** null: a late offer. */
   readonly offerSdp: string | null;
   readonly trunk: string | null;
+  readonly replaces: SipLeg | null;
   readonly timeouts: SignalingTimeouts;
   readonly log: SignalingLog;
 }
@@ -41,6 +42,7 @@ export class InboundInvite implements SipInvite {
   readonly headers: Readonly<Record<string, string>>;
   readonly offerSdp: string | null;
   readonly trunk: string | null;
+  readonly replaces: SipLeg | null;
   signedInAs: string | null = null;
   readonly #options: InboundInviteOptions;
   readonly #untrack: (() => void) | null;
@@ -67,6 +69,7 @@ export class InboundInvite implements SipInvite {
     this.headers = keptHeaders(req);
     this.offerSdp = options.offerSdp;
     this.trunk = options.trunk;
+    this.replaces = options.replaces;
     req.on('cancel', (cancel) => {
       const detail = reasonText(cancel);
       this.#cancel({ reason: 'caller-canceled', sipStatus: 487, detail }, 'INVITE_CANCELED');

@@ -13,10 +13,11 @@ import { isWebSocket, transportOf } from './request-transport.ts';
 import { SignalingError } from './signaling-error.ts';
 import type { InboundRequest, InboundVerdict } from './trunk/inbound-policy.ts';
 import { offerBody, unsupportedExtensions } from './sip-headers.ts';
-import type { SipInvite } from './sip-leg.ts';
+import type { SipInvite, SipLeg } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
 import { ACCEPT, SIGNALING_TIMEOUTS } from './sip-settings.ts';
 import type { WebSocketAuthorizer } from './web-socket-authorizer.ts';
+import { dialogKey, parseReplaces } from './transfer/replaces.ts';
 import { challengeHeaders, WebSocketDoor } from './web-socket-door.ts';
 
 export interface SipEngineOptions extends EngineAddress {
@@ -233,15 +234,21 @@ class SipEngineClient implements SipSignaling {
     if (invite !== null && (await this.#door.admitCall(invite, req))) this.#announce(invite);
   }
 
-  /** Null when there are too many calls, and it was refused. */
+  /** Null when it was refused: it replaces nothing we have, or there are too many calls. */
   #inviteOf(req: SrfRequest, res: SrfResponse, trunk: string | null): InboundInvite | null {
     const body = offerBody(req);
+    const replaced = replacedBy(req, this.#connection.legs);
+    if (typeof replaced === 'number') {
+      respond(res, replaced);
+      return null;
+    }
     const invite = new InboundInvite({
       connection: this.#connection,
       req,
       res,
       offerSdp: body.type === 'sdp' ? body.sdp : null,
       trunk,
+      replaces: replaced,
       timeouts: this.#timeouts,
       log: this.#options.log,
     });
@@ -259,6 +266,20 @@ class SipEngineClient implements SipSignaling {
       invite.refuse(500);
     }
   }
+}
+
+/** The leg whose place an INVITE wants, null when it wants none; or why it cannot (RFC 3891 §3). */
+function replacedBy(
+  req: SrfRequest,
+  legs: ReadonlyMap<string, SipLeg>,
+): SipLeg | null | 400 | 481 | 486 {
+  const header = req.get('replaces');
+  if (header === undefined) return null;
+  const replaces = header.includes(',') ? null : parseReplaces(header);
+  if (replaces === null) return 400;
+  const leg = legs.get(dialogKey(replaces.callId, replaces.toTag, replaces.fromTag));
+  if (leg === undefined) return 481;
+  return replaces.isEarlyOnly ? 486 : leg;
 }
 
 /** What no agent could take, and so nobody is asked about. */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { Tariff } from '../model/billing.ts';
 import type { CallDirection, CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { type AgentId, asAgentId, asCallId, asTurnId, asWorkspaceId } from '../model/ids.ts';
@@ -22,7 +23,10 @@ export type NewCall = Pick<
   | 'toNumber'
   | 'sipCallId'
   | 'startedAtMs'
->;
+> & {
+  /** What it will be rated by; left out: nothing. */
+  readonly tariff?: Tariff | null;
+};
 
 /** How a call ended. */
 export interface CallEnd {
@@ -93,6 +97,7 @@ const CREATE: WriteStatement = {
     'to_number',
     'sip_call_id',
     'started_at_ms',
+    'tariff_json',
   ]),
 };
 
@@ -244,6 +249,7 @@ function createWrite(call: NewCall, instanceId: string): Write {
     cleanText(call.toNumber),
     call.sipCallId === null ? null : cleanText(call.sipCallId),
     Math.round(call.startedAtMs),
+    call.tariff === undefined || call.tariff === null ? null : JSON.stringify(call.tariff),
   ];
   return { statement: CREATE, id: call.id, subject: call.id, row };
 }
