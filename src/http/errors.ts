@@ -13,6 +13,7 @@ export type HttpErrorCode =
   | 'CALLER_ID_NOT_ALLOWED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
+  | 'CALL_NOT_LIVE'
   | 'REQUEST_TIMEOUT'
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
@@ -43,6 +44,7 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   CALLER_ID_NOT_ALLOWED: { status: 403, message: 'That number may not be the caller.' },
   NOT_FOUND: { status: 404, message: 'There is no such thing.' },
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
+  CALL_NOT_LIVE: { status: 409, message: 'Nobody is talking in this call.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
