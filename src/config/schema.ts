@@ -70,6 +70,16 @@ const Sip = Type.Object(
     }),
     host: text({ default: '127.0.0.1', description: 'Address that SIP listens on.' }),
     port: port({ default: 5060, description: 'Port of SIP over UDP and TCP. 0 takes a free one.' }),
+    tls_port: Type.Optional(
+      port({
+        description:
+          'Port of SIP over TLS, usually 5061; 0 takes a free one. Unset: nobody connects by TLS.',
+      }),
+    ),
+    tls_cert_file: optionalText({
+      description: 'Certificate of SIP over TLS with its chain, PEM. Read again at SIGHUP.',
+    }),
+    tls_key_file: optionalText({ description: 'Its private key, PEM. Read again at SIGHUP.' }),
     external_address: optionalText({
       description: 'Address written into SIP headers when the daemon stands behind NAT.',
     }),
