@@ -1,3 +1,4 @@
+import type { ClickToCall } from './access/click-to-call.ts';
 import type { TermsBook } from './billing/terms-book.ts';
 import type { BrowserDoors } from './browser-doors.ts';
 import type { CallFeed } from './call/call-feed.ts';
@@ -10,7 +11,11 @@ import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
 import { moneyRoutes } from './http/money-routes.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
+import { EventStreams } from './http/event-stream.ts';
+import { callCommandRoutes } from './http/routes/call-commands.ts';
+import { callStreamRoutes } from './http/routes/call-streams.ts';
 import { callRoutes } from './http/routes/calls.ts';
+import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
@@ -32,6 +37,7 @@ export interface RoutesOptions {
   readonly health: () => HealthReport;
   readonly storage: () => Storage;
   readonly calls: () => CallService;
+  readonly clickToCall: () => ClickToCall;
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
 }
@@ -55,7 +61,18 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
           if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
         },
       }),
+    (app) =>
+      callStreamRoutes(app, {
+        auth,
+        calls: storage().calls,
+        feed: options.feed,
+        live: (id) => calls().find(id),
+        streams: new EventStreams(),
+      }),
+    (app) =>
+      callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     moneyRoutes({
