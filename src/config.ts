@@ -59,6 +59,9 @@ const DEFAULT_FILE = 'config/trunkline.yaml';
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
 const schema = Compile(ConfigSchema);
 
+/** No settings: the name of the file, and what the command line reads. */
+const OTHER_VARIABLES = ['CONFIG', 'URL', 'API_KEY'].map((name) => `${ENV_PREFIX}${name}`);
+
 /**
  * Reads the file (by `TRUNKLINE_CONFIG`, else `config/trunkline.yaml` if there is one) and
  * then the environment, which wins. `TRUNKLINE_X_FILE` names a file that holds the value of
@@ -132,7 +135,7 @@ function collectFromEnvironment(
   for (const [variable, text] of Object.entries(env)) {
     // An empty variable is how compose files say "not set".
     if (text === undefined || text === '' || !variable.startsWith(ENV_PREFIX)) continue;
-    if (variable === `${ENV_PREFIX}CONFIG`) continue;
+    if (OTHER_VARIABLES.includes(variable)) continue;
     const isPath = variable.endsWith('_FILE');
     const wanted = isPath ? variable.slice(0, -'_FILE'.length) : variable;
     const setting = SETTINGS.find(({ env: known }) => known === wanted);
