@@ -25,7 +25,7 @@ OPTIONS
 
 COMMANDS
   keys, agents, links, calls, trunks, usage
-      "trunkline help COMMAND" tells more of each.
+      "trunkline help" and "trunkline help COMMAND" tell more.
 
 SIGNALS
   SIGTERM, SIGINT
