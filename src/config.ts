@@ -34,6 +34,7 @@ export interface Config {
   readonly mail: CamelKeys<RawConfig['mail']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
   readonly billing: CamelKeys<RawConfig['billing']>;
+  readonly caps: CamelKeys<RawConfig['caps']>;
   readonly log: CamelKeys<RawConfig['log']>;
   readonly dataDir: string;
   /** Path of the sqlite file. */
@@ -253,6 +254,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
     mail: camelKeys(raw.mail),
     limits: camelKeys(raw.limits),
     billing: camelKeys(raw.billing),
+    caps: camelKeys(raw.caps),
     log: camelKeys(raw.log),
     dataDir,
     databaseFile:
