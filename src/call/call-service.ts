@@ -3,6 +3,8 @@ import type { CallDoor, CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
+import type { Binding } from '../signaling/registrar.ts';
+import type { SipSignaling } from '../signaling/sip-engine-client.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
@@ -11,14 +13,17 @@ import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallObserver } from './call-observer.ts';
+import { CalledBrowserParty } from './called-browser-party.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
 import { OutboundParty } from './outbound-party.ts';
 import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
+import type { SignedInCall } from './signed-in-call.ts';
 import { SipParty } from './sip-party.ts';
 import { type WebAnswer, WebParty } from './web-party.ts';
+import { WebSipParty } from './web-sip-party.ts';
 
 /** Who answers what was dialed. */
 export interface AgentDirectory {
@@ -35,15 +40,25 @@ export interface CallServiceOptions extends CallParts {
   readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
+  readonly browsers: BrowserLines;
   readonly admission: Admission;
   readonly observer: CallObserver;
+}
+
+/** Browsers that are signed in by SIP over WebSocket. */
+export interface BrowserLines {
+  /** What the caller of an INVITE may; null: nothing. */
+  take(invite: SipInvite): SignedInCall | null;
+  /** Where somebody of a workspace can be called now. */
+  bindingsOf(workspaceId: WorkspaceId, user: string): readonly Binding[];
+  readonly dial: SipSignaling['dial'];
 }
 
 /** An owner who wants an agent to call somebody. */
 export interface DialCallRequest {
   readonly workspaceId: WorkspaceId;
   readonly agentId: AgentId;
-  /** With `+`, or as the trunk's country writes it. */
+  /** With `+`, or as the trunk's country writes it; `sip:anna` is a browser of the workspace. */
   readonly toNumber: string;
   /** null: the trunk's own. */
   readonly fromNumber: string | null;
@@ -56,7 +71,11 @@ export type DialCallReply =
   | { readonly accepted: true; readonly record: CallRecord }
   | {
       readonly accepted: false;
-      readonly reason: 'agent-not-found' | Refusal['reason'] | TrunkDialErrorCode;
+      readonly reason:
+        | 'agent-not-found'
+        | 'callee-not-registered'
+        | Refusal['reason']
+        | TrunkDialErrorCode;
     };
 
 /** A browser that wants to speak to an agent. */
@@ -104,6 +123,7 @@ export class CallService {
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
     const { admission, directory, trunks, log } = this.#options;
+    if (invite.signedInAs !== null) return this.#onSignedIn(invite);
     const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
     if (admission.isDraining) return this.#refuse(invite, line, null, 'draining');
     let agent: AgentSnapshot | null;
@@ -122,6 +142,27 @@ export class CallService {
     await this.#add(record, agent, party, { release }).begin();
   }
 
+  /** An INVITE by WebSocket. Its caller has signed in, and what that allows is known. */
+  async #onSignedIn(invite: SipInvite): Promise<void> {
+    const { admission, browsers, pool } = this.#options;
+    const signedIn = browsers.take(invite);
+    if (signedIn === null) return invite.refuse(403);
+    const { agent, caller, dialed, onAnswered, onOver } = signedIn;
+    const line: InboundLine = { trunk: null, fromNumber: caller, toNumber: dialed, variables: {} };
+    const place = admission.admit(agent);
+    if (!place.admitted) {
+      onOver();
+      return this.#refuse(invite, line, agent, place.reason);
+    }
+    const release = () => {
+      place.release();
+      onOver();
+    };
+    const record = this.#newRecord(agent, originOf(invite, line));
+    const party = new WebSipParty(invite, pool);
+    await this.#add(record, agent, party, { release, onAnswered }).begin();
+  }
+
   /**
    * Calls a number for an owner. Refused before anything is sent or written; once accepted,
    * whatever happens is on the call. Rejects only when storage fails.
@@ -131,6 +172,8 @@ export class CallService {
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
+    const user = BROWSER_ADDRESS.exec(toNumber)?.[1];
+    if (user !== undefined) return this.#dialBrowser(agent, user, request);
     let numbers: ReturnType<TrunkService['preview']>;
     try {
       const caller = { number: fromNumber };
@@ -154,6 +197,34 @@ export class CallService {
     const call = this.#add(record, agent, party, { release: () => place.release() });
     void call.begin();
     // Who is told the id may ask for the call at once.
+    await call.recorded;
+    return { accepted: true, record };
+  }
+
+  /** Calls somebody of the agent's workspace whose browser is registered. */
+  async #dialBrowser(
+    agent: AgentSnapshot,
+    user: string,
+    { variables, door }: DialCallRequest,
+  ): Promise<DialCallReply> {
+    const { admission, browsers, pool } = this.#options;
+    const bindings = browsers.bindingsOf(agent.workspaceId, user);
+    if (bindings.length === 0) return { accepted: false, reason: 'callee-not-registered' };
+    const place = admission.admit(agent);
+    if (!place.admitted) return { accepted: false, reason: place.reason };
+    const origin: CallOrigin = {
+      direction: 'outbound',
+      door,
+      fromNumber: '',
+      toNumber: `sip:${user}`,
+      sipCallId: null,
+    };
+    const record = this.#newRecord(agent, origin);
+    const from = { user: agent.id, displayName: agent.displayName };
+    const callee = { bindings, from, variables };
+    const party = new CalledBrowserParty(callee, browsers.dial, pool);
+    const call = this.#add(record, agent, party, { release: () => place.release() });
+    void call.begin();
     await call.recorded;
     return { accepted: true, record };
   }
@@ -309,6 +380,9 @@ export class CallService {
       .catch((error: unknown) => log.error({ err: error }, 'a refused call could not be written'));
   }
 }
+
+/** Somebody at a browser, not at a telephone. */
+const BROWSER_ADDRESS = /^sip:([a-z0-9_-]{1,32})$/;
 
 /** Where a call came from. */
 type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;

@@ -54,7 +54,6 @@ export class LegTable {
       ...this.#handle(entry),
       local: opened.local,
       update: (parameters) => thread.post({ type: 'update-leg', legId, parameters }),
-      injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),
     };
   }
 
@@ -153,6 +152,7 @@ export class LegTable {
         thread.post({ type: 'start-conversation', legId, agent, variables, answeredAtMs }),
       say: (text) => thread.post({ type: 'say', legId, text }),
       sendDigits: (digits) => thread.post({ type: 'send-digits', legId, digits }),
+      injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),
       finish: (reason, withinMs) =>
         thread.post({ type: 'finish-conversation', legId, reason, withinMs }),
       close: (reason) => {
