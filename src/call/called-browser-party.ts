@@ -14,6 +14,7 @@ export interface CalledBrowser {
   readonly variables: Readonly<Record<string, string>>;
 }
 
+const NO_OFFER = { sipStatus: 200, detail: null };
 const RING_MS = 45_000;
 /** The more an end says about the person called, the earlier it stands. */
 const TELLING: readonly (EndReason | null)[] = ['callee-busy', 'callee-refused', 'no-answer'];
@@ -59,6 +60,8 @@ export class CalledBrowserParty implements Party {
     const answered = results.find((result) => result.type === 'answered');
     if (answered?.type === 'answered') {
       this.#dialog.leg = answered.leg;
+      // A 200 without an offer is no browser's.
+      if (this.#dialog.voice === null) desk.end('no-common-codec', NO_OFFER);
       if (desk.isEnding) await answered.leg.hangUp();
       return;
     }

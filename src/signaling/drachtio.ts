@@ -107,6 +107,8 @@ export interface SrfLateOffer {
 export interface SrfDialOptions {
   /** Left out: the other side offers, and the callback is given an `SrfLateOffer`. */
   readonly localSdp?: string;
+  /** Goes with that: else srf itself answers such an offer, with nonsense. */
+  readonly noAck?: boolean;
   readonly headers: Record<string, string>;
   readonly proxy?: string;
   readonly auth?: { readonly username: string; readonly password: string };

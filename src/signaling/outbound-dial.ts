@@ -154,7 +154,7 @@ export class OutboundDial {
     const type: Record<string, string> =
       offerSdp === null ? {} : { 'Content-Type': 'application/sdp' };
     const options = {
-      ...(offerSdp === null ? {} : { localSdp: offerSdp }),
+      ...(offerSdp === null ? { noAck: true } : { localSdp: offerSdp }),
       headers: { ...headers, ...identity, ...type },
       ...(proxy === undefined ? {} : { proxy }),
     };
@@ -171,7 +171,7 @@ export class OutboundDial {
     try {
       this.#connection.srf.createUAC(uri, options, progress, (error, answered) => {
         if (answered === undefined) this.#onRefused(error);
-        else if ('ack' in answered) void this.#onLateOffer(answered);
+        else if ('sdp' in answered) void this.#onLateOffer(answered);
         else this.#onAnswered(answered);
       });
     } catch (error) {

@@ -72,7 +72,7 @@ class JsSipPhone implements Softphone {
             ),
         },
       });
-      this.#follow(session as RTCSession);
+      this.#follow(session);
     });
   }
 
@@ -96,7 +96,7 @@ class JsSipPhone implements Softphone {
   async sendDigit(digit: string, by: 'rtp' | 'info'): Promise<void> {
     const { RFC2833, INFO } = JsSIP.C.DTMF_TRANSPORT;
     const transportType = by === 'rtp' ? RFC2833 : INFO;
-    this.#session!.sendDTMF(digit, { duration: 120, interToneGap: 80, transportType } as object);
+    this.#session!.sendDTMF(digit, { duration: 120, interToneGap: 80, transportType });
   }
 
   answerNext(): Promise<void> {
