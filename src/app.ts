@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { CallMeter } from './billing/call-meter.ts';
+import { TermsBook } from './billing/terms-book.ts';
 import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
 import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
@@ -8,6 +10,7 @@ import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
 import { ChatPart } from './chat-part.ts';
+import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
 import { HttpPart } from './http/http-part.ts';
 import type { HealthReport } from './http/routes/operations.ts';
@@ -21,6 +24,7 @@ import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
 import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
@@ -40,6 +44,12 @@ export class Gateway {
   readonly metrics: Metrics = createMetrics({ withProcess: true });
   readonly admission: Admission;
   readonly agents: AgentsOnCall;
+  /** What workspaces' calls are admitted and rated by. */
+  readonly terms = new TermsBook({
+    repository: () => this.storage.billingTerms,
+    clockMs: () => performance.now(),
+  });
+  readonly meter: CallMeter;
   /** What every live call is doing. */
   readonly feed = new CallFeed({ nowMs: Date.now });
   readonly pool: VoicePool;
@@ -67,6 +77,7 @@ export class Gateway {
     this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
     this.agents = new AgentsOnCall({ config, storage: () => this.storage });
+    this.meter = new CallMeter({ terms: this.terms, currency: config.billing.currency });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -176,9 +187,17 @@ export class Gateway {
       feed: this.feed,
       doors: this.doors,
       trunks: this.sip.trunks,
+      terms: this.terms,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      clickToCall: clickToCallDoor({
+        storage: () => this.storage,
+        calls: () => this.calls,
+        hasTrunks: () => this.#trunks.length > 0,
+        requestsPerMinute: this.#config.limits.clickToCallPerMinute,
+        log: this.#log,
+      }),
       publicUrl: () => this.http.publicUrl,
     });
     const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
@@ -195,11 +214,16 @@ export class Gateway {
   }
 
   #storagePart(): Part {
-    const { databaseFile, dataDir, adminKey } = this.#config;
+    const { databaseFile, dataDir, adminKey, sealingKey } = this.#config;
     return {
       name: 'storage',
       start: async () => {
-        const storage = await openStorage({ file: databaseFile, log: this.#log });
+        const storage = await openStorage({
+          file: databaseFile,
+          log: this.#log,
+          sealedBox: openSealedBox(sealingKey, dataDir),
+          chargeOf: (call) => this.meter.chargeOf(call),
+        });
         this.#storage = storage;
         const demoAgent = demoAgentOf();
         const nowMs = Date.now();
@@ -255,7 +279,7 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, () => []),
+      journal: journalOf(storage, this.meter),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
@@ -266,6 +290,7 @@ export class Gateway {
         dial: (...call) => this.sip.signaling.dial(...call),
       },
       admission: this.admission,
+      gate: this.meter,
       observer: allObservers([this.#reporter(), this.feed]),
     });
   }

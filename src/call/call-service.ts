@@ -12,7 +12,9 @@ import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
+import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
+import { isWithin } from './call-window.ts';
 import { CalledBrowserParty } from './called-browser-party.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
@@ -42,6 +44,8 @@ export interface CallServiceOptions extends CallParts {
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly browsers: BrowserLines;
   readonly admission: Admission;
+  /** Asked after `admission`, for what the workspace may have. */
+  readonly gate: CallGate;
   readonly observer: CallObserver;
 }
 
@@ -74,9 +78,17 @@ export type DialCallReply =
       readonly reason:
         | 'agent-not-found'
         | 'callee-not-registered'
+        | 'call-window-restricted'
         | Refusal['reason']
+        | GateRefusal['reason']
+        | 'internal-error'
         | TrunkDialErrorCode;
     };
+
+/** Whom a call would reach, and as whom; or why there would be none. */
+export type DialPreviewReply =
+  | { readonly accepted: true; readonly from: string; readonly to: string }
+  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
 
 /** A browser that wants to speak to an agent. */
 export interface WebCallRequest {
@@ -137,9 +149,14 @@ export class CallService {
     const place = this.#takeInbound(agent, line);
     if (!place.admitted) return this.#refuse(invite, line, agent, place.reason);
     const record = this.#newRecord(agent, originOf(invite, line));
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return this.#refuse(invite, line, agent, permitted);
+    }
     const party = new SipParty(invite, line, this.#options.pool);
     const release = () => place.release();
-    await this.#add(record, agent, party, { release }).begin();
+    await this.#add(record, permitted, party, { release }).begin();
   }
 
   /** An INVITE by WebSocket. Its caller has signed in, and what that allows is known. */
@@ -159,8 +176,13 @@ export class CallService {
       onOver();
     };
     const record = this.#newRecord(agent, originOf(invite, line));
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      release();
+      return this.#refuse(invite, line, agent, permitted);
+    }
     const party = new WebSipParty(invite, pool);
-    await this.#add(record, agent, party, { release, onAnswered }).begin();
+    await this.#add(record, permitted, party, { release, onAnswered }).begin();
   }
 
   /**
@@ -168,19 +190,20 @@ export class CallService {
    * whatever happens is on the call. Rejects only when storage fails.
    */
   async dial(request: DialCallRequest): Promise<DialCallReply> {
-    const { admission, directory, trunks, pool } = this.#options;
+    const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
+    const { callWindow = null, timeZone = null } = agent;
+    if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
+      return { accepted: false, reason: 'call-window-restricted' };
+    }
     const user = BROWSER_ADDRESS.exec(toNumber)?.[1];
     if (user !== undefined) return this.#dialBrowser(agent, user, request);
-    let numbers: ReturnType<TrunkService['preview']>;
-    try {
-      const caller = { number: fromNumber };
-      numbers = trunks.preview({ to: toNumber, caller, trunk: null });
-    } catch (error) {
-      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
-      throw error;
+    const numbers = this.previewDial(request);
+    if (!numbers.accepted) return numbers;
+    if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
+      return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
     }
     const place = admission.admit(agent);
     if (!place.admitted) return { accepted: false, reason: place.reason };
@@ -192,9 +215,14 @@ export class CallService {
       sipCallId: null,
     };
     const record = this.#newRecord(agent, origin);
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return { accepted: false, reason: permitted };
+    }
     const target = { to: toNumber, from: fromNumber, variables };
     const party = new OutboundParty(target, trunks, pool);
-    const call = this.#add(record, agent, party, { release: () => place.release() });
+    const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
     // Who is told the id may ask for the call at once.
     await call.recorded;
@@ -220,13 +248,33 @@ export class CallService {
       sipCallId: null,
     };
     const record = this.#newRecord(agent, origin);
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return { accepted: false, reason: permitted };
+    }
     const from = { user: agent.id, displayName: agent.displayName };
     const callee = { bindings, from, variables };
     const party = new CalledBrowserParty(callee, browsers.dial, pool);
-    const call = this.#add(record, agent, party, { release: () => place.release() });
+    const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
     await call.recorded;
     return { accepted: true, record };
+  }
+
+  /** What the trunks would say to a call: nothing is sent, counted or written. */
+  previewDial({
+    toNumber,
+    fromNumber,
+  }: Pick<DialCallRequest, 'toNumber' | 'fromNumber'>): DialPreviewReply {
+    try {
+      const caller = { number: fromNumber };
+      const numbers = this.#options.trunks.preview({ to: toNumber, caller, trunk: null });
+      return { accepted: true, ...numbers };
+    } catch (error) {
+      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
+      throw error;
+    }
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
@@ -239,12 +287,18 @@ export class CallService {
       this.#writeRefused(record, place.reason, null);
       return { accepted: false, reason: place.reason };
     }
-    const party = new WebParty(offerSdp, this.#options.pool);
     const release = () => {
       place.release();
       onOver();
     };
-    const call = this.#add(record, agent, party, { release, onAnswered });
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      release();
+      this.#writeRefused(record, permitted, null);
+      return { accepted: false, reason: permitted };
+    }
+    const party = new WebParty(offerSdp, this.#options.pool);
+    const call = this.#add(record, permitted, party, { release, onAnswered });
     void call.begin();
     const answer = await party.answer;
     return answer.accepted ? { ...answer, callId: record.id } : answer;
@@ -306,6 +360,27 @@ export class CallService {
       place.release();
     };
     return { admitted: true, release };
+  }
+
+  /**
+   * The agent as the workspace can pay for it, or why not at all. What cannot be counted is not
+   * let in.
+   */
+  async #permit(
+    record: CallRecord,
+    agent: AgentSnapshot,
+  ): Promise<AgentSnapshot | GateRefusal['reason'] | 'internal-error'> {
+    const { gate, log } = this.#options;
+    try {
+      const { timeLimitSeconds: limit } = agent;
+      const permit = await gate.admit({ ...record, timeLimitSeconds: limit });
+      if (!permit.admitted) return permit.reason;
+      const { timeLimitSeconds } = permit;
+      return timeLimitSeconds === agent.timeLimitSeconds ? agent : { ...agent, timeLimitSeconds };
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be counted');
+      return 'internal-error';
+    }
   }
 
   #add(record: CallRecord, agent: AgentSnapshot, party: Party, owner: CallOwner): Call {

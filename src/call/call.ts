@@ -5,7 +5,7 @@ import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
 import type { SipLegEnd } from '../signaling/sip-leg.ts';
@@ -59,6 +59,7 @@ export class Call {
   #answeredAtMs: number | null = null;
   #voice: VoiceLeg | null = null;
   #isConversing = false;
+  readonly #captionWatchers = new Set<(caption: Caption) => void>();
   readonly #turns: TranscriptTurn[] = [];
 
   constructor(
@@ -114,6 +115,26 @@ export class Call {
     return true;
   }
 
+  /** Presses keys on the line. False when there is no conversation. */
+  sendDigits(digits: string): boolean {
+    if (!this.#isConversing || this.#state !== 'active') return false;
+    this.#voice?.sendDigits(digits);
+    return true;
+  }
+
+  /**
+   * Tells what either side is saying, as it is being said, in order with the turns. Costs the
+   * call nothing while nobody watches. Gives the function that stops it.
+   */
+  watchCaptions(watcher: (caption: Caption) => void): () => void {
+    this.#captionWatchers.add(watcher);
+    if (this.#captionWatchers.size === 1) this.#voice?.watch(true);
+    return () => {
+      if (!this.#captionWatchers.delete(watcher)) return;
+      if (this.#captionWatchers.size === 0 && !this.#isEnding()) this.#voice?.watch(false);
+    };
+  }
+
   /** Ends the call at once: the party told, media released, record written. Idempotent. */
   hangUp(reason: EndReason): Promise<void> {
     this.#endNow(reason, null);
@@ -163,6 +184,7 @@ export class Call {
       return false;
     }
     this.#voice = voice;
+    if (this.#captionWatchers.size > 0) voice.watch(true);
     return true;
   }
 
@@ -193,10 +215,15 @@ export class Call {
   #converse(): void {
     if (this.#isConversing || this.#voice === null) return;
     this.#isConversing = true;
+    const { agent } = this;
+    // What we know ourselves is not the caller's to say.
     const variables = {
+      ...this.party.variables,
+      agent_name: agent.displayName,
       caller_number: this.#record.fromNumber,
       called_number: this.#record.toNumber,
-      ...this.party.variables,
+      call_direction: this.#record.direction,
+      ...(typeof agent.timeZone === 'string' ? { time_zone: agent.timeZone } : {}),
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
     this.#voice.startConversation(this.agent, variables, answeredAtMs);
@@ -206,6 +233,9 @@ export class Call {
     return {
       onConnected: () => {},
       onTurn: (turn) => this.#onTurn(turn),
+      onCaption: (caption) => {
+        for (const watcher of this.#captionWatchers) watcher(caption);
+      },
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
