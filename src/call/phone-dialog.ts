@@ -2,6 +2,7 @@ import { blameOf, type EndReason } from '../model/end-reason.ts';
 import type { RtpParameters } from '../model/media.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
 import type { OfferReply, SipLeg, SipLegEnd, SipLegEvents } from '../signaling/sip-leg.ts';
+import type { Trunk } from '../signaling/trunk/trunk.ts';
 import type { PhoneVoiceLeg } from '../voice/voice-leg.ts';
 import type { MediaNegotiation } from './media-negotiation.ts';
 import type { CallDesk } from './party.ts';
@@ -15,18 +16,42 @@ export class PhoneDialog {
   negotiation: MediaNegotiation;
   voice: PhoneVoiceLeg | null = null;
   leg: SipLeg | null = null;
+  /** By which it came, or went out; null: by none. */
+  trunk: Trunk | null;
+  /** Who signed in to call by WebSocket. */
+  readonly signedInAs: string | null;
+  #isRetired = false;
 
-  constructor(negotiation: MediaNegotiation) {
+  constructor(
+    negotiation: MediaNegotiation,
+    trunk: Trunk | null = null,
+    signedInAs: string | null = null,
+  ) {
     this.negotiation = negotiation;
+    this.trunk = trunk;
+    this.signedInAs = signedInAs;
+  }
+
+  /** Another dialog has taken its place: its end is not the call's, and it has no say any more. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   events(desk: CallDesk): SipLegEvents {
     return {
-      onEnded: (end) => onLegEnded(desk, end),
+      onEnded: (end) => {
+        if (!this.#isRetired) onLegEnded(desk, end);
+      },
+      onRefer: (refer) => {
+        if (this.#isRetired) refer.refuse(603);
+        else desk.referred(refer);
+      },
       onRemoteAnswer: (sdp) => this.onRemoteAnswer(desk, sdp),
       onRemoteOffer: async (sdp) => this.#onRemoteOffer(desk, sdp),
       makeOffer: () => this.negotiation.offer(),
-      onDigit: (digit) => this.voice?.injectDigit(digit),
+      onDigit: (digit) => {
+        if (!this.#isRetired) this.voice?.injectDigit(digit);
+      },
     };
   }
 
@@ -54,7 +79,7 @@ export class PhoneDialog {
   }
 
   #onRemoteOffer(desk: CallDesk, sdp: string): OfferReply {
-    if (this.voice === null || desk.isEnding) return { type: 'refuse', status: 491 };
+    if (this.voice === null || desk.isEnding || this.#isRetired) return { type: 'refuse', status: 491 };
     try {
       this.voice.update(this.negotiation.readOffer(sdp));
       return { type: 'answer', sdp: this.negotiation.answer() };

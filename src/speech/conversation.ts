@@ -7,6 +7,7 @@ import {
 } from '../dialogue/brain.ts';
 import { greeting, systemPrompt } from '../dialogue/prompt.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
+import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { AgentTurnResult } from './agent-turn.ts';
 import { splitClauses } from './clauses.ts';
@@ -83,6 +84,8 @@ export class Conversation {
   #unheard: string | null = null;
   #failedTurns = 0;
   #limitAtMs = 0;
+  /** The caller is being put through to somebody else: the agent neither hears nor speaks. */
+  #isAside = false;
 
   /** Throws a `DialogueError` for an agent whose settings cannot be used. */
   constructor(options: ConversationOptions) {
@@ -156,7 +159,9 @@ export class Conversation {
     this.#phase = 'live';
     const { source, agent } = this.#options;
     source.onFrame((frame, mediaTimeMs) =>
-      this.#guard(() => this.#listening.hear(frame, mediaTimeMs)),
+      this.#guard(() => {
+        if (!this.#isAside) this.#listening.hear(frame, mediaTimeMs);
+      }),
     );
     source.onDigit((digit) => this.#guard(() => this.#press(digit)));
     this.#startLimit(agent.timeLimitSeconds * 1000);
@@ -172,6 +177,23 @@ export class Conversation {
     if (this.#isQuiet()) this.#next();
   }
 
+  /** The caller is put through by the owner: whatever is said or heard now ends here. */
+  stepAside(): void {
+    if (this.#phase !== 'live' || this.#isAside) return;
+    this.#silence();
+    this.#speaking.interrupt();
+    this.#setActivity('listening');
+  }
+
+  /** It came to nothing: the agent says so and goes on. */
+  stepBack(): void {
+    if (!this.#isAside) return;
+    this.#isAside = false;
+    if (this.#phase !== 'live') return;
+    this.#sayings.unshift({ text: () => FIXED_PHRASES.transferFailed, isFixed: true });
+    this.#next();
+  }
+
   /** Stops listening; ends when all was heard, or after `withinMs`. */
   finish(reason: EndReason, withinMs: number): void {
     if (this.#phase === 'ended' || this.#ending !== null) return;
@@ -184,6 +206,25 @@ export class Conversation {
   close(): void {
     if (this.#phase === 'ended') return;
     this.#shutDown();
+  }
+
+  /** The agent's own wish to put the caller through; the turn that had it waits for the end. */
+  async #transfer(to: TransferTarget, signal: AbortSignal): Promise<string> {
+    this.#silence();
+    try {
+      return (await this.#options.onTransfer?.(to, signal)) ?? 'there is no way to do that';
+    } finally {
+      this.#isAside = false;
+    }
+  }
+
+  #silence(): void {
+    this.#isAside = true;
+    this.#timers.clear('idle');
+    this.#timers.clear('digits');
+    this.#digits.take();
+    this.#listening.abandon();
+    this.#unheard = null;
   }
 
   #greeting(): string {
@@ -214,7 +255,7 @@ export class Conversation {
 
   /** The word is free: say what waits, or listen. */
   #next(): void {
-    if (this.#phase !== 'live' || this.#speaking.isBusy) return;
+    if (this.#phase !== 'live' || this.#speaking.isBusy || this.#isAside) return;
     this.#setActivity('listening');
     if (this.#listening.isOpen) return;
     const saying = this.#sayings.shift();
@@ -245,7 +286,8 @@ export class Conversation {
   #script(history: readonly Message[]): Script {
     const { agent, sink, clock, onTool } = this.#options;
     const onToolWait = (): void => this.#setActivity('thinking');
-    const options = { brain: this.#brain, agent, sink, clock, onTool, onToolWait };
+    const onTransfer = (to: TransferTarget, signal: AbortSignal) => this.#transfer(to, signal);
+    const options = { brain: this.#brain, agent, sink, clock, onTool, onTransfer, onToolWait };
     return (turn) => replyTo(history, turn, options);
   }
 
@@ -267,7 +309,7 @@ export class Conversation {
     } catch (err) {
       return this.#phase === 'live' ? this.#failed(err) : undefined;
     }
-    if (this.#phase !== 'live') return;
+    if (this.#phase !== 'live' || this.#isAside) return;
     const isCurrent = turnNumber === this.#callerTurns;
     stamps.transcriptFinalAtMs = clock.nowMs();
     const { text } = transcript;
@@ -343,7 +385,7 @@ export class Conversation {
   }
 
   #press(digit: string): void {
-    if (this.#phase !== 'live') return;
+    if (this.#phase !== 'live' || this.#isAside) return;
     this.#callerTurns += 1;
     this.#timers.clear('idle');
     this.#listening.abandon();
@@ -400,6 +442,8 @@ export class Conversation {
     if (this.#phase !== 'live') return;
     this.#speaking.interrupt();
     this.#close(ending);
+    // Two people talk with each other: the agent has no word left.
+    if (this.#isAside) return this.#end();
     this.#timers.set('hard-cut', withinMs, () => this.#end());
     this.#speak({ text: () => text, isFixed: true });
   }

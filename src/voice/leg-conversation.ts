@@ -1,5 +1,6 @@
 import { randomId } from '../lib/random-id.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
+import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
 import { systemClock } from '../speech/clock.ts';
@@ -28,6 +29,8 @@ export class LegConversation {
   readonly #options: LegConversationOptions;
   #conversation: Conversation | null = null;
   #isOver = false;
+  #transferRequests = 0;
+  #transferWanted: { readonly requestId: number; resolve(why: string): void } | null = null;
 
   constructor(options: LegConversationOptions) {
     this.#options = options;
@@ -49,6 +52,21 @@ export class LegConversation {
 
   setOnHold(isOnHold: boolean): void {
     this.#conversation?.setOnHold(isOnHold);
+  }
+
+  stepAside(): void {
+    this.#conversation?.stepAside();
+  }
+
+  stepBack(): void {
+    this.#conversation?.stepBack();
+  }
+
+  transferFailed(requestId: number, why: string): void {
+    const wanted = this.#transferWanted;
+    if (wanted?.requestId !== requestId) return;
+    this.#transferWanted = null;
+    wanted.resolve(why);
   }
 
   say(text: string): void {
@@ -84,6 +102,18 @@ export class LegConversation {
     this.#conversation?.close();
   }
 
+  #wantTransfer(target: TransferTarget, signal: AbortSignal): Promise<string> {
+    const { legId, post } = this.#options;
+    this.#transferRequests += 1;
+    const requestId = this.#transferRequests;
+    return new Promise((resolve) => {
+      this.#transferWanted = { requestId, resolve };
+      // The call ended, which is how a transfer comes to its good end.
+      signal.addEventListener('abort', () => resolve('the call is over'), { once: true });
+      post({ type: 'transfer-wanted', legId, requestId, target });
+    });
+  }
+
   #create({ agent, variables }: StartConversation): Conversation {
     const { legId, media, speech, post, audience } = this.#options;
     const { source, sink } = media;
@@ -104,6 +134,7 @@ export class LegConversation {
         audience?.onActivity?.(activity);
       },
       onCaption: (role, text) => audience?.onCaption?.(role, text),
+      onTransfer: (target, signal) => this.#wantTransfer(target, signal),
       onEnded: (reason, detail) => this.end(reason, detail),
       onTool: (call) => Promise.reject(new Error(`there is no tool "${call.name}"`)),
       onLog: (level, message, facts) =>
