@@ -6,7 +6,7 @@ import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
 import { agentOf } from './signaling/trunk/trunk-book.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
-import type { StoredAgent } from './storage/agent-repository.ts';
+import type { NewAgent } from './storage/agent-repository.ts';
 import type { Storage } from './storage/storage.ts';
 
 export const DEMO_AGENT_ID = asAgentId('agt_demo');
@@ -42,10 +42,12 @@ export class AgentsOnCall implements AgentDirectory {
   }
 
   /** An agent with the daemon's providers, as a call will see it. */
-  snapshot(agent: StoredAgent): AgentSnapshot {
+  snapshot(agent: NewAgent): AgentSnapshot {
     const { stt, llm, tts, limits } = this.#options.config;
     const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    return { ...agent, timeLimitSeconds, stt, llm: chooseLlm(llm, agent), tts };
+    const { aiProvider = null, aiModel = null } = agent;
+    const chosen = chooseLlm(llm, { aiProvider, aiModel });
+    return { ...agent, timeLimitSeconds, stt, llm: chosen, tts };
   }
 
   /** Renders the greetings of agents that somebody can dial. */

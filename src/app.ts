@@ -1,9 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
-import { PublicAdmission } from './access/public-admission.ts';
-import { PublicCalls } from './access/public-calls.ts';
-import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
+import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
 import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
 import { journalOf } from './call-journal.ts';
@@ -48,6 +45,7 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -55,8 +53,6 @@ export class Gateway {
   readonly #log: Logger;
   readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
-  #webCallTokens: WebCallTokens | null = null;
-  #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
   #voiceReady: Promise<void> = Promise.resolve();
   /** The settings of the last `reloadTrunks`. */
@@ -95,6 +91,12 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.http = this.#createHttp(version);
     this.metrics.observe({
       callsLive: () => this.#calls?.liveCount ?? 0,
@@ -123,24 +125,6 @@ export class Gateway {
   get storage(): Storage {
     if (this.#storage === null) throw new TypeError('storage is not open');
     return this.#storage;
-  }
-
-  /** Mints tokens of public web calls; the doors of browsers redeem them. */
-  get webCallTokens(): WebCallTokens {
-    const { agents, sharedKeys, webCalls } = this.storage;
-    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
-    return (this.#webCallTokens ??= createWebCallTokens(options));
-  }
-
-  /** The gate of every public door: made once, since it remembers when it last swept. */
-  get publicAdmission(): PublicAdmission {
-    const admissions = this.storage.publicAdmissions;
-    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
-  }
-
-  /** Who may come in by an instant voice link. */
-  get instantLinkDoor(): InstantLinkDoor {
-    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
   }
 
   /** @throws TypeError before `start` */
@@ -189,31 +173,16 @@ export class Gateway {
       metrics: this.metrics,
       chat: this.chat,
       feed: this.feed,
-      publicCalls: this.#createPublicCalls(),
+      doors: this.doors,
       trunks: this.sip.trunks,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
-      webCallTokens: () => this.webCallTokens,
-      instantLinkDoor: () => this.instantLinkDoor,
       publicUrl: () => this.http.publicUrl,
     });
     const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
     const { metrics } = this;
     return new HttpPart({ ...http, log: this.#log, metrics, version, routes, upgrades });
-  }
-
-  #createPublicCalls(): PublicCalls {
-    return new PublicCalls({
-      findAgent: async (id) => {
-        const agent = await this.storage.agents.findForCall(id);
-        if (agent === null) return null;
-        return { agent: this.agents.snapshot(agent), isShareable: agent.isShareable };
-      },
-      admission: () => this.publicAdmission,
-      onError: (error) => this.#log.error({ err: error }, 'a public call could not be counted'),
-      calls: () => this.calls,
-    });
   }
 
   #health(): HealthReport {

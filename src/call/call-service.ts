@@ -62,6 +62,7 @@ export type DialCallReply =
 /** A browser that wants to speak to an agent. */
 export interface WebCallRequest {
   readonly agent: AgentSnapshot;
+  readonly door: CallDoor;
   readonly offerSdp: string;
   /** The two have met. At most once. */
   readonly onAnswered: () => void;
@@ -77,7 +78,8 @@ interface CallOwner {
 
 /** The browser of a live call offers again, e.g. since its network changed. */
 export interface WebResumption {
-  readonly agentId: AgentId;
+  /** null: whoever has the token may resume it. */
+  readonly agentId: AgentId | null;
   readonly resumeToken: string;
   readonly offerSdp: string;
 }
@@ -157,9 +159,10 @@ export class CallService {
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
-  async onWebOffer({ agent, offerSdp, onAnswered, onOver }: WebCallRequest): Promise<WebCallReply> {
+  async onWebOffer(request: WebCallRequest): Promise<WebCallReply> {
+    const { agent, door, offerSdp, onAnswered, onOver } = request;
     const place = this.#options.admission.admit(agent);
-    const record = this.#newRecord(agent, WEB_ORIGIN);
+    const record = this.#newRecord(agent, { ...WEB_ORIGIN, door });
     if (!place.admitted) {
       onOver();
       this.#writeRefused(record, place.reason, null);
@@ -185,7 +188,7 @@ export class CallService {
     { agentId, resumeToken, offerSdp }: WebResumption,
   ): Promise<string | null> {
     const call = this.#calls.get(id);
-    if (call === undefined || call.agent.id !== agentId) return null;
+    if (call === undefined || (agentId !== null && call.agent.id !== agentId)) return null;
     return call.party instanceof WebParty ? call.party.resume(resumeToken, offerSdp) : null;
   }
 
@@ -311,9 +314,8 @@ export class CallService {
 type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
 
 /** Nobody knows who sits at a browser. */
-const WEB_ORIGIN: CallOrigin = {
+const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
   direction: 'inbound',
-  door: 'web-offer',
   fromNumber: '',
   toNumber: '',
   sipCallId: null,

@@ -16,6 +16,8 @@ export const END_REASONS = {
   'operator-hung-up': 'none',
   /** The call was transferred away. */
   transferred: 'none',
+  /** The last of the calls that its link was good for had just been taken by another. */
+  'link-used-up': 'caller',
   /** The call reached its time limit. */
   'time-limit': 'none',
   /** Nobody spoke through every idle prompt. */

@@ -13,7 +13,7 @@ const CALL_FIELDS = {
   agent_id: nullable(Type.String()),
   status: oneOf(STATUSES),
   direction: oneOf(['inbound', 'outbound']),
-  door: oneOf(['trunk', 'sip-websocket', 'web-offer', 'click-to-call', 'api']),
+  door: oneOf(['trunk', 'sip-websocket', 'web-offer', 'instant-link', 'click-to-call', 'api']),
   from_number: Type.String(),
   to_number: Type.String(),
   started_at: Time,
