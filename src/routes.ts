@@ -8,6 +8,7 @@ import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
+import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
@@ -53,6 +54,12 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         },
       }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) =>
+      callTransferRoutes(app, {
+        auth,
+        calls: storage().calls,
+        transfer: (...order) => calls().transfer(...order),
+      }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     ownerRoutes({

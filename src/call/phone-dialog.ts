@@ -79,7 +79,8 @@ export class PhoneDialog {
   }
 
   #onRemoteOffer(desk: CallDesk, sdp: string): OfferReply {
-    if (this.voice === null || desk.isEnding || this.#isRetired) return { type: 'refuse', status: 491 };
+    if (this.voice === null || desk.isEnding || this.#isRetired)
+      return { type: 'refuse', status: 491 };
     try {
       this.voice.update(this.negotiation.readOffer(sdp));
       return { type: 'answer', sdp: this.negotiation.answer() };

@@ -85,6 +85,7 @@ const COLUMNS = [
   'template_id',
   'ai_provider',
   'ai_model',
+  'transfer_targets_json',
   'created_at_ms',
   'updated_at_ms',
 ] as const;
@@ -145,7 +146,12 @@ export function createAgentRepository(options: AgentRepositoryOptions): AgentRep
     find,
 
     async create(agent, atMs) {
-      const columns = toColumns({ type: 'standard', isShareable: false, ...agent });
+      const columns = toColumns({
+        type: 'standard',
+        isShareable: false,
+        transferTargets: [],
+        ...agent,
+      });
       const row = COLUMNS.slice(2, -2).map((column) => columns[column] ?? null);
       const values = [agent.id, agent.workspaceId, ...row, atMs, atMs];
       const [isTaken = false] = await writes.write(writeOf(CREATE, agent.id, values));
@@ -204,6 +210,8 @@ function toColumns(agent: Partial<NewAgent>): Record<string, string | number | n
     template_id: agent.templateId,
     ai_provider: agent.aiProvider,
     ai_model: agent.aiModel,
+    transfer_targets_json:
+      agent.transferTargets === undefined ? undefined : JSON.stringify(agent.transferTargets),
   };
   const given = Object.entries(columns).filter(
     (entry): entry is [string, string | number | null] => entry[1] !== undefined,
@@ -231,6 +239,7 @@ function toAgent(row: SqlRow): StoredAgent {
     templateId: nullableText(row, 'template_id'),
     aiProvider: providerOf(nullableText(row, 'ai_provider')),
     aiModel: nullableText(row, 'ai_model'),
+    transferTargets: jsonOf(row, 'transfer_targets_json'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
     revision: numberOf(row, 'revision'),

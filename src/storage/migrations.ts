@@ -11,6 +11,7 @@ import {
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
+import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
 /**
  * The history of the tables. Append only: a migration that was released is never edited.
@@ -130,6 +131,7 @@ const MIGRATIONS: readonly string[] = [
   INSTANT_LINKS,
   PUBLIC_ADMISSIONS,
   PUBLIC_CHAT,
+  CALL_TRANSFERS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

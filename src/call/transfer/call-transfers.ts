@@ -21,6 +21,7 @@ const TRANSFERS_MAX = 16;
 export interface TransferParts {
   readonly trunks: Pick<TrunkService, 'dial' | 'preview'>;
   readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  /** Unix time, with fractions of a millisecond. */
   readonly nowMs: () => number;
 }
 

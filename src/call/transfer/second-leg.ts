@@ -50,8 +50,7 @@ export class SecondLeg {
       get codecs() {
         return pool.codecs;
       },
-      openLeg: (callId, legId, events) =>
-        pool.openLegBeside(beside.legId, callId, legId, events),
+      openLeg: (callId, legId, events) => pool.openLegBeside(beside.legId, callId, legId, events),
     });
   }
 

@@ -62,10 +62,7 @@ export async function takeOver(
 }
 
 /** RFC 3891 §3: only whoever could have sent the requests of the dialog may replace it. */
-function isOfSameOrigin(
-  { trunk, signedInAs, transport }: SipInvite,
-  old: PhoneDialog,
-): boolean {
+function isOfSameOrigin({ trunk, signedInAs, transport }: SipInvite, old: PhoneDialog): boolean {
   const isByWebSocket = transport.startsWith('ws');
   if (isByWebSocket) return signedInAs !== null && signedInAs === old.signedInAs;
   return old.signedInAs === null && trunk === (old.trunk?.name ?? null);

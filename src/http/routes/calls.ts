@@ -7,7 +7,17 @@ import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
 import { KEYED, oneOf, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
-import { Call, CallPage, REASONS, STATUSES, toMedia, toSummary, toTurn } from './call-shapes.ts';
+import {
+  Call,
+  CallPage,
+  REASONS,
+  STATUSES,
+  toMedia,
+  toNetworkFacts,
+  toSummary,
+  toTransfer,
+  toTurn,
+} from './call-shapes.ts';
 
 /** What the routes need is passed in, so a test can register this plugin alone. */
 export interface CallRoutesOptions {
@@ -80,7 +90,13 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
     async (request) => {
       const call = await existing(options, request);
       const transcript = await calls.transcript(call.id);
-      return { ...toSummary(call), transcript: transcript.map(toTurn), media: toMedia(call) };
+      return {
+        ...toSummary(call),
+        transcript: transcript.map(toTurn),
+        media: toMedia(call),
+        transfers: (call.transfers ?? []).map(toTransfer),
+        network_facts: toNetworkFacts(call),
+      };
     },
   );
 
