@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { CallMeter } from './billing/call-meter.ts';
+import { TermsBook } from './billing/terms-book.ts';
 import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
 import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
@@ -40,6 +42,12 @@ export class Gateway {
   readonly metrics: Metrics = createMetrics({ withProcess: true });
   readonly admission: Admission;
   readonly agents: AgentsOnCall;
+  /** What workspaces' calls are admitted and rated by. */
+  readonly terms = new TermsBook({
+    repository: () => this.storage.billingTerms,
+    clockMs: () => performance.now(),
+  });
+  readonly meter: CallMeter;
   /** What every live call is doing. */
   readonly feed = new CallFeed({ nowMs: Date.now });
   readonly pool: VoicePool;
@@ -67,6 +75,7 @@ export class Gateway {
     this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
     this.agents = new AgentsOnCall({ config, storage: () => this.storage });
+    this.meter = new CallMeter({ terms: this.terms, currency: config.billing.currency });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -198,7 +207,11 @@ export class Gateway {
     return {
       name: 'storage',
       start: async () => {
-        const storage = await openStorage({ file: databaseFile, log: this.#log });
+        const storage = await openStorage({
+          file: databaseFile,
+          log: this.#log,
+          chargeOf: (call) => this.meter.chargeOf(call),
+        });
         this.#storage = storage;
         const demoAgent = demoAgentOf();
         const nowMs = Date.now();
@@ -254,12 +267,13 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, () => []),
+      journal: journalOf(storage, this.meter),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
       admission: this.admission,
+      gate: this.meter,
       observer: allObservers([this.#reporter(), this.feed]),
     });
   }

@@ -32,6 +32,7 @@ export interface Config {
   readonly tts: TtsSettings;
   readonly mail: CamelKeys<RawConfig['mail']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
+  readonly billing: CamelKeys<RawConfig['billing']>;
   readonly log: CamelKeys<RawConfig['log']>;
   readonly dataDir: string;
   /** Path of the sqlite file. */
@@ -243,6 +244,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
     tts: toTts(raw.tts),
     mail: camelKeys(raw.mail),
     limits: camelKeys(raw.limits),
+    billing: camelKeys(raw.billing),
     log: camelKeys(raw.log),
     dataDir,
     databaseFile:

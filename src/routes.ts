@@ -8,6 +8,9 @@ import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
+import { EventStreams } from './http/event-stream.ts';
+import { callCommandRoutes } from './http/routes/call-commands.ts';
+import { callStreamRoutes } from './http/routes/call-streams.ts';
 import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
@@ -53,6 +56,16 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
           if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
         },
       }),
+    (app) =>
+      callStreamRoutes(app, {
+        auth,
+        calls: storage().calls,
+        feed: options.feed,
+        live: (id) => calls().find(id),
+        streams: new EventStreams(),
+      }),
+    (app) =>
+      callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
     (app) =>
       callTransferRoutes(app, {

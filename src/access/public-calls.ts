@@ -169,6 +169,9 @@ function replyOf(reply: WebCallReply): PublicCallReply {
     case 'agent-disabled':
       return NOT_FOUND;
     case 'agent-busy':
+    case 'workspace-busy':
+    case 'quota-exceeded':
+    case 'spend-cap-reached':
       return { type: 'busy', retryAfterSeconds };
     case 'bad-offer':
     case 'no-common-codec':

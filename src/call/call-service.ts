@@ -10,6 +10,7 @@ import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
+import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
@@ -37,6 +38,8 @@ export interface CallServiceOptions extends CallParts {
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly admission: Admission;
+  /** Asked after `admission`, for what the workspace may have. */
+  readonly gate: CallGate;
   readonly observer: CallObserver;
 }
 
@@ -57,7 +60,12 @@ export type DialCallReply =
   | { readonly accepted: true; readonly record: CallRecord }
   | {
       readonly accepted: false;
-      readonly reason: 'agent-not-found' | Refusal['reason'] | TrunkDialErrorCode;
+      readonly reason:
+        | 'agent-not-found'
+        | Refusal['reason']
+        | GateRefusal['reason']
+        | 'internal-error'
+        | TrunkDialErrorCode;
     };
 
 /** A browser that wants to speak to an agent. */
@@ -119,9 +127,14 @@ export class CallService {
     const place = this.#takeInbound(agent, line);
     if (!place.admitted) return this.#refuse(invite, line, agent, place.reason);
     const record = this.#newRecord(agent, originOf(invite, line));
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return this.#refuse(invite, line, agent, permitted);
+    }
     const party = new SipParty(invite, line, this.#options.pool);
     const release = () => place.release();
-    await this.#add(record, agent, party, { release }).begin();
+    await this.#add(record, permitted, party, { release }).begin();
   }
 
   /**
@@ -129,7 +142,7 @@ export class CallService {
    * whatever happens is on the call. Rejects only when storage fails.
    */
   async dial(request: DialCallRequest): Promise<DialCallReply> {
-    const { admission, directory, trunks, pool } = this.#options;
+    const { admission, directory, gate, trunks, pool } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
@@ -141,6 +154,9 @@ export class CallService {
       if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
       throw error;
     }
+    if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
+      return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
+    }
     const place = admission.admit(agent);
     if (!place.admitted) return { accepted: false, reason: place.reason };
     const origin: CallOrigin = {
@@ -151,9 +167,14 @@ export class CallService {
       sipCallId: null,
     };
     const record = this.#newRecord(agent, origin);
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return { accepted: false, reason: permitted };
+    }
     const target = { to: toNumber, from: fromNumber, variables };
     const party = new OutboundParty(target, trunks, pool);
-    const call = this.#add(record, agent, party, { release: () => place.release() });
+    const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
     // Who is told the id may ask for the call at once.
     await call.recorded;
@@ -170,12 +191,18 @@ export class CallService {
       this.#writeRefused(record, place.reason, null);
       return { accepted: false, reason: place.reason };
     }
-    const party = new WebParty(offerSdp, this.#options.pool);
     const release = () => {
       place.release();
       onOver();
     };
-    const call = this.#add(record, agent, party, { release, onAnswered });
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      release();
+      this.#writeRefused(record, permitted, null);
+      return { accepted: false, reason: permitted };
+    }
+    const party = new WebParty(offerSdp, this.#options.pool);
+    const call = this.#add(record, permitted, party, { release, onAnswered });
     void call.begin();
     const answer = await party.answer;
     return answer.accepted ? { ...answer, callId: record.id } : answer;
@@ -224,7 +251,11 @@ export class CallService {
   }
 
   /** Puts a live call of the workspace through to a number; null: it is not live here. */
-  transfer(workspaceId: WorkspaceId, id: CallId, order: TransferOrder): TransferReply | null {
+  async transfer(
+    workspaceId: WorkspaceId,
+    id: CallId,
+    order: TransferOrder,
+  ): Promise<TransferReply | null> {
     const call = this.#calls.get(id);
     return call?.record.workspaceId === workspaceId ? call.transfer(order) : null;
   }
@@ -256,6 +287,27 @@ export class CallService {
     } catch (error) {
       log.error({ err: error }, 'a call could not be taken over');
       invite.refuse(500);
+    }
+  }
+
+  /**
+   * The agent as the workspace can pay for it, or why not at all. What cannot be counted is not
+   * let in.
+   */
+  async #permit(
+    record: CallRecord,
+    agent: AgentSnapshot,
+  ): Promise<AgentSnapshot | GateRefusal['reason'] | 'internal-error'> {
+    const { gate, log } = this.#options;
+    try {
+      const { timeLimitSeconds: limit } = agent;
+      const permit = await gate.admit({ ...record, timeLimitSeconds: limit });
+      if (!permit.admitted) return permit.reason;
+      const { timeLimitSeconds } = permit;
+      return timeLimitSeconds === agent.timeLimitSeconds ? agent : { ...agent, timeLimitSeconds };
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be counted');
+      return 'internal-error';
     }
   }
 

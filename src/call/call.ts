@@ -5,7 +5,7 @@ import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
 import type { SipInvite, SipLegEnd } from '../signaling/sip-leg.ts';
@@ -65,6 +65,7 @@ export class Call {
   #isConversing = false;
   readonly #desk: CallDesk;
   readonly #transfers: CallTransfers;
+  readonly #captionWatchers = new Set<(caption: Caption) => void>();
   readonly #turns: TranscriptTurn[] = [];
 
   constructor(
@@ -130,13 +131,33 @@ export class Call {
   }
 
   /** Puts the caller through to a number; what becomes of it is told as progress. */
-  transfer(order: TransferOrder): TransferReply {
+  transfer(order: TransferOrder): Promise<TransferReply> {
     return this.#transfers.order(order);
   }
 
   /** Somebody comes in the caller's place (RFC 3891). Never rejects. */
   takeOver(invite: SipInvite): Promise<boolean> {
     return this.#transfers.takeOver(invite);
+  }
+
+  /** Presses keys on the line. False when there is no conversation. */
+  sendDigits(digits: string): boolean {
+    if (!this.#isConversing || this.#state !== 'active') return false;
+    this.#voice?.sendDigits(digits);
+    return true;
+  }
+
+  /**
+   * Tells what either side is saying, as it is being said, in order with the turns. Costs the
+   * call nothing while nobody watches. Gives the function that stops it.
+   */
+  watchCaptions(watcher: (caption: Caption) => void): () => void {
+    this.#captionWatchers.add(watcher);
+    if (this.#captionWatchers.size === 1) this.#voice?.watch(true);
+    return () => {
+      if (!this.#captionWatchers.delete(watcher)) return;
+      if (this.#captionWatchers.size === 0 && !this.#isEnding()) this.#voice?.watch(false);
+    };
   }
 
   /** Ends the call at once: the party told, media released, record written. Idempotent. */
@@ -178,7 +199,7 @@ export class Call {
       },
       answered: () => this.#onAnswered(),
       converse: () => this.#converse(),
-      referred: (refer) => this.#transfers.follow(refer),
+      referred: (refer) => void this.#transfers.follow(refer),
       end: (reason, end) => this.#endNow(reason, end),
     };
   }
@@ -189,6 +210,7 @@ export class Call {
       return false;
     }
     this.#voice = voice;
+    if (this.#captionWatchers.size > 0) voice.watch(true);
     return true;
   }
 
@@ -232,8 +254,11 @@ export class Call {
     return {
       onConnected: () => {},
       onTurn: (turn) => this.#onTurn(turn),
+      onCaption: (caption) => {
+        for (const watcher of this.#captionWatchers) watcher(caption);
+      },
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
-      onTransferWanted: (target, failed) => this.#transfers.wanted(target.number, failed),
+      onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;

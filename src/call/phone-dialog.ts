@@ -1,15 +1,29 @@
+import type { Logger } from '../observability/logger.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import type { RtpParameters } from '../model/media.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
 import type { OfferReply, SipLeg, SipLegEnd, SipLegEvents } from '../signaling/sip-leg.ts';
+import type { InboundRefer } from '../signaling/transfer/refer.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import type { PhoneVoiceLeg } from '../voice/voice-leg.ts';
 import type { MediaNegotiation } from './media-negotiation.ts';
-import type { CallDesk } from './party.ts';
 
 /** Q.850 cause of our BYE (RFC 3326): normal clearing, or the gateway's own fault. */
 const NORMAL_CLEARING = 16;
 const TEMPORARY_FAILURE = 41;
+
+/** What a dialog may do to its call: see `CallDesk`. */
+export interface DialogDesk {
+  readonly log: Logger;
+  readonly isEnding: boolean;
+  readonly isConversing: boolean;
+  converse(): void;
+  referred(refer: InboundRefer): void;
+  end(
+    reason: EndReason,
+    end: { readonly sipStatus: number | null; readonly detail: string | null } | null,
+  ): void;
+}
 
 /** What a phone's dialog asks of its call, whichever side began it. */
 export class PhoneDialog {
@@ -37,7 +51,7 @@ export class PhoneDialog {
     this.#isRetired = true;
   }
 
-  events(desk: CallDesk): SipLegEvents {
+  events(desk: DialogDesk): SipLegEvents {
     return {
       onEnded: (end) => {
         if (!this.#isRetired) onLegEnded(desk, end);
@@ -56,7 +70,7 @@ export class PhoneDialog {
   }
 
   /** The answer to an offer of ours: in a 200, in the ACK of a late offer or of a re-INVITE. */
-  onRemoteAnswer(desk: CallDesk, sdp: string): void {
+  onRemoteAnswer(desk: DialogDesk, sdp: string): void {
     let parameters: RtpParameters;
     try {
       parameters = this.negotiation.readAnswer(sdp);
@@ -78,7 +92,7 @@ export class PhoneDialog {
     await this.leg?.hangUp({ q850, text: reason });
   }
 
-  #onRemoteOffer(desk: CallDesk, sdp: string): OfferReply {
+  #onRemoteOffer(desk: DialogDesk, sdp: string): OfferReply {
     if (this.voice === null || desk.isEnding || this.#isRetired)
       return { type: 'refuse', status: 491 };
     try {
@@ -92,7 +106,7 @@ export class PhoneDialog {
   }
 }
 
-export function onLegEnded(desk: CallDesk, end: SipLegEnd): void {
+export function onLegEnded(desk: DialogDesk, end: SipLegEnd): void {
   // No reason means that we ended it ourselves, and then ours stands already.
   desk.end(end.reason ?? 'internal-error', end);
 }

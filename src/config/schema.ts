@@ -242,6 +242,18 @@ const Limits = Type.Object(
   { ...strict, description: 'Limits of the whole daemon.' },
 );
 
+const Billing = Type.Object(
+  {
+    currency: Type.String({
+      pattern: '^[A-Z]{3}$',
+      expected: 'a code of ISO 4217 such as EUR',
+      default: 'USD',
+      description: 'Currency of workspaces that have no rates yet.',
+    }),
+  },
+  { ...strict, description: 'Billing: rates themselves are set by the API, for each workspace.' },
+);
+
 const Log = Type.Object(
   {
     level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -266,6 +278,7 @@ export const ConfigSchema = Type.Object(
     tts: Tts,
     mail: Mail,
     limits: Limits,
+    billing: Billing,
     log: Log,
     data_dir: text({
       default: './data',

@@ -6,11 +6,14 @@ import { StorageError } from '../storage/storage-error.ts';
 export type HttpErrorCode =
   | 'INVALID_ARGUMENT'
   | 'UNAUTHENTICATED'
+  | 'QUOTA_EXCEEDED'
+  | 'SPEND_CAP_REACHED'
   | 'PERMISSION_DENIED'
   | 'DESTINATION_NOT_ALLOWED'
   | 'CALLER_ID_NOT_ALLOWED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
+  | 'CALL_NOT_LIVE'
   | 'REQUEST_TIMEOUT'
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
@@ -36,11 +39,14 @@ interface CatalogEntry {
 export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   INVALID_ARGUMENT: { status: 400, message: 'The request is malformed.' },
   UNAUTHENTICATED: { status: 401, message: 'Give a valid key: Authorization: Bearer pk_live_…' },
+  QUOTA_EXCEEDED: { status: 402, message: 'Minutes or calls of the day or month are used up.' },
+  SPEND_CAP_REACHED: { status: 402, message: 'The workspace has spent what it may for now.' },
   PERMISSION_DENIED: { status: 403, message: 'The key lacks the scope that this needs.' },
   DESTINATION_NOT_ALLOWED: { status: 403, message: 'No trunk may call that number.' },
   CALLER_ID_NOT_ALLOWED: { status: 403, message: 'That number may not be the caller.' },
   NOT_FOUND: { status: 404, message: 'There is no such thing.' },
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
+  CALL_NOT_LIVE: { status: 409, message: 'Nobody is talking in this call.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },

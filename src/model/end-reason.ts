@@ -43,6 +43,12 @@ export const END_REASONS = {
   'bad-offer': 'caller',
   /** The agent has as many calls as it may. SIP 486. */
   'agent-busy': 'operator',
+  /** The workspace has as many calls at once as it may. SIP 486. */
+  'workspace-busy': 'operator',
+  /** The workspace's minutes or calls of the day or month are used up. SIP 480. */
+  'quota-exceeded': 'operator',
+  /** The workspace has spent what it may in the day or month. SIP 480. */
+  'spend-cap-reached': 'operator',
   /** The daemon has as many calls, or media ports, as it may. SIP 503. */
   'at-capacity': 'gateway',
   /** Refused because the daemon is stopping. SIP 503. */

@@ -10,22 +10,24 @@ import { GatewayError } from '../lib/gateway-error.ts';
 import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { AgentTurnResult } from './agent-turn.ts';
-import { splitClauses } from './clauses.ts';
 import type { Activity, ConversationOptions } from './conversation-options.ts';
 import { DIGIT_PAUSE_MS, DigitCollector } from './digit-collector.ts';
-import { FIXED_PHRASES, limitWarning } from './fixed-phrases.ts';
+import { FIXED_PHRASES } from './fixed-phrases.ts';
 import { IdlePrompts } from './idle-prompts.ts';
+import { finalize } from './finalize.ts';
 import { type HeardUtterance, Listening } from './listening.ts';
+import { type Ending, OUT_OF_TIME, type Saying } from './phases.ts';
 import type { SpeechToText, Transcript } from './provider.ts';
 import { replyTo } from './replying.ts';
 import { type Script, Speaking } from './speaking.ts';
 import { toSpeechError } from './speech-error.ts';
 import { type OpenStamps, openStamps } from './stamps.ts';
+import { startTimeLimit } from './time-limit.ts';
 import { Timers } from './timers.ts';
 import type { Said } from './turn-taking/completeness.ts';
 import { isNoise } from './turn-taking/noise.ts';
 import { TurnLog } from './turn-log.ts';
-import { fixedClip, RetryBudget, type Voice } from './voice.ts';
+import { renderAhead, type Voice } from './voice.ts';
 
 /** A turn that fails is apologized for; this many end the call. */
 const FAILED_TURNS_MAX = 3;
@@ -33,24 +35,9 @@ const FAILED_TURNS_MAX = 3;
 const HARD_CUT_AFTER_MS = 5000;
 /** A farewell for any other reason is cut after this long. */
 const FAREWELL_MS_MAX = 10_000;
-const WARN_BEFORE_MS = 30_000;
-/** Limits below this are not warned of. */
-const WARN_LIMIT_MIN_MS = 20_000;
 const SAYINGS_MAX = 16;
 
 type TimerName = 'idle' | 'digits' | 'warning' | 'limit' | 'hard-cut' | 'finish';
-
-interface Ending {
-  readonly reason: EndReason;
-  readonly detail: string | null;
-}
-
-/** Something to be said that is not a reply. The text is made when its moment has come. */
-interface Saying {
-  readonly text: () => string;
-  /** Will be said again in other calls: its audio is kept. */
-  readonly isFixed: boolean;
-}
 
 /**
  * The live speech loop of one leg: greets, hears, answers, is interrupted, ends once.
@@ -83,7 +70,6 @@ export class Conversation {
   /** What the agent had left to say when the caller took the word; null: it was not cut off. */
   #unheard: string | null = null;
   #failedTurns = 0;
-  #limitAtMs = 0;
   /** The caller is being put through to somebody else: the agent neither hears nor speaks. */
   #isAside = false;
 
@@ -149,7 +135,9 @@ export class Conversation {
       this.#brain.prewarm?.(signal),
       this.#stt.prewarm(signal),
       this.#voice.tts.prewarm(signal),
-      this.#renderAhead(text === '' ? [] : splitClauses(text)),
+      renderAhead(this.#voice, text, this.#options.sink, signal).catch((err: unknown) =>
+        this.#warn('a phrase could not be rendered ahead', err),
+      ),
     ]);
   }
 
@@ -164,7 +152,10 @@ export class Conversation {
       }),
     );
     source.onDigit((digit) => this.#guard(() => this.#press(digit)));
-    this.#startLimit(agent.timeLimitSeconds * 1000);
+    startTimeLimit(agent.timeLimitSeconds * 1000, this.#options.clock, this.#timers, {
+      onWarning: (text) => this.#warnOfLimit(text),
+      onOver: () => this.#sayGoodbye(OUT_OF_TIME, FIXED_PHRASES.limitGoodbye, HARD_CUT_AFTER_MS),
+    });
     const text = this.#greeting();
     if (text !== '') this.#sayings.push({ text: () => text, isFixed: true });
     this.#next();
@@ -232,15 +223,6 @@ export class Conversation {
     return greeting(agent, variables, clock.nowMs());
   }
 
-  async #renderAhead(clauses: readonly string[]): Promise<void> {
-    const { sink } = this.#options;
-    try {
-      for (const clause of clauses) await fixedClip(this.#voice, clause, sink, this.#abort.signal);
-    } catch (err) {
-      this.#warn('a phrase could not be rendered ahead', err);
-    }
-  }
-
   /** The caller put us on hold, or came back. */
   setOnHold(isOnHold: boolean): void {
     if (!this.#idlePrompts.setOnHold(isOnHold)) return;
@@ -305,7 +287,7 @@ export class Conversation {
     this.#setActivity('thinking');
     let transcript: Transcript;
     try {
-      transcript = await this.#finalize();
+      transcript = await finalize(this.#listening, clock, this.#abort.signal);
     } catch (err) {
       return this.#phase === 'live' ? this.#failed(err) : undefined;
     }
@@ -323,19 +305,6 @@ export class Conversation {
     this.#history.addUser(text);
     // Words that came late, when the caller has said more since, are known but not answered.
     if (isCurrent && !this.#speaking.isBusy) this.#reply(text, stamps);
-  }
-
-  async #finalize(): Promise<Transcript> {
-    const budget = new RetryBudget();
-    for (;;) {
-      try {
-        return await this.#listening.finalize();
-      } catch (err) {
-        const error = toSpeechError(err, 'SPEECH_ENGINE_FAILED', 'hearing failed');
-        const mayRetry = await budget.mayRetry(error, this.#options.clock, this.#abort.signal);
-        if (!mayRetry || this.#listening.isOpen) throw error;
-      }
-    }
   }
 
   /** Answers the last user turn of the history, with the guess if it was right. */
@@ -417,24 +386,9 @@ export class Conversation {
     this.#end();
   }
 
-  #startLimit(limitMs: number): void {
-    const { clock } = this.#options;
-    this.#limitAtMs = clock.nowMs() + limitMs;
-    const warnBeforeMs = Math.min(WARN_BEFORE_MS, limitMs / 4);
-    if (limitMs >= WARN_LIMIT_MIN_MS) {
-      this.#timers.set('warning', limitMs - warnBeforeMs, () => {
-        const text = (): string => limitWarning(this.#limitAtMs - clock.nowMs());
-        this.#sayings.unshift({ text, isFixed: false });
-        if (this.#isQuiet()) this.#next();
-      });
-    }
-    this.#timers.set('limit', limitMs, () =>
-      this.#sayGoodbye(
-        { reason: 'time-limit', detail: null },
-        FIXED_PHRASES.limitGoodbye,
-        HARD_CUT_AFTER_MS,
-      ),
-    );
+  #warnOfLimit(text: () => string): void {
+    this.#sayings.unshift({ text, isFixed: false });
+    if (this.#isQuiet()) this.#next();
   }
 
   /** Whatever went on, the last word is the agent's, for `withinMs` at most. */

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
-import type { CallDirection, CallRecord, NetworkFacts } from '../model/call.ts';
+import type { Tariff } from '../model/billing.ts';
+import type { CallDirection, CallDoor, CallRecord, NetworkFacts } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { type AgentId, asAgentId, asCallId, asTurnId, asWorkspaceId } from '../model/ids.ts';
 import type { CallId, WorkspaceId } from '../model/ids.ts';
@@ -24,7 +25,10 @@ export type NewCall = Pick<
   | 'sipCallId'
   | 'startedAtMs'
   | 'networkFacts'
->;
+> & {
+  /** What it will be rated by; left out: nothing. */
+  readonly tariff?: Tariff | null;
+};
 
 /** How a call ended. */
 export interface CallEnd {
@@ -39,6 +43,9 @@ export interface CallFilter {
   readonly agentId?: AgentId;
   readonly status?: CallRecord['status'];
   readonly direction?: CallDirection;
+  readonly door?: CallDoor;
+  readonly fromNumber?: string;
+  readonly toNumber?: string;
   readonly startedFromMs?: number;
   readonly startedBeforeMs?: number;
   readonly endReason?: EndReason;
@@ -97,6 +104,7 @@ const CREATE: WriteStatement = {
     'sip_call_id',
     'started_at_ms',
     'network_facts_json',
+    'tariff_json',
   ]),
 };
 
@@ -225,6 +233,9 @@ function listQuery(
   if (filter.agentId !== undefined) query.where('agent_id', filter.agentId);
   if (filter.status !== undefined) query.where('status', filter.status);
   if (filter.direction !== undefined) query.where('direction', filter.direction);
+  if (filter.door !== undefined) query.where('door', filter.door);
+  if (filter.fromNumber !== undefined) query.where('from_number', filter.fromNumber);
+  if (filter.toNumber !== undefined) query.where('to_number', filter.toNumber);
   if (filter.endReason !== undefined) query.where('end_reason', filter.endReason);
   if (filter.startedFromMs !== undefined) query.where('started_at_ms', '>=', filter.startedFromMs);
   if (filter.startedBeforeMs !== undefined) {
@@ -250,6 +261,7 @@ function createWrite(call: NewCall, instanceId: string): Write {
     call.sipCallId === null ? null : cleanText(call.sipCallId),
     Math.round(call.startedAtMs),
     call.networkFacts ? cleanText(JSON.stringify(call.networkFacts)) : null,
+    call.tariff === undefined || call.tariff === null ? null : JSON.stringify(call.tariff),
   ];
   return { statement: CREATE, id: call.id, subject: call.id, row };
 }

@@ -8,6 +8,7 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
+import { LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { storageError } from './storage-error.ts';
@@ -131,6 +132,7 @@ const MIGRATIONS: readonly string[] = [
   INSTANT_LINKS,
   PUBLIC_ADMISSIONS,
   PUBLIC_CHAT,
+  LEDGER,
   CALL_TRANSFERS,
 ];
 

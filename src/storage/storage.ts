@@ -5,16 +5,22 @@ import { randomId } from '../lib/random-id.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
+import {
+  type BillingTermsRepository,
+  createBillingTermsRepository,
+} from './billing-terms-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
 import { Connection, pragmas } from './connection.ts';
-import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
+import { createInstanceLease, type InstanceLease } from './instance-lease.ts';
 import {
   createInstantLinkRepository,
   type InstantLinkRepository,
 } from './instant-link-repository.ts';
+import { createLedgerRepository, type LedgerRepository } from './ledger-repository.ts';
 import { migrate } from './migrations.ts';
+import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import {
@@ -34,6 +40,8 @@ export interface StorageOptions {
   readonly busyTimeoutMs?: number;
   /** After so long without a sign of life a process's calls are taken to be dead. */
   readonly leaseMs?: number;
+  /** What the calls of a dead process come to. Left out: nothing. */
+  readonly chargeOf?: ChargeOf;
   /** Told of calls that a dead process left, each exactly once over all processes. */
   onOrphanedCalls?(calls: readonly OrphanedCall[]): void;
 }
@@ -53,6 +61,8 @@ export interface Storage {
   readonly workspaces: WorkspaceRepository;
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
+  readonly ledger: LedgerRepository;
+  readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
@@ -93,7 +103,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     const writes = new WriteQueue({ connection: writer });
     const instanceId = randomId('ins');
     // Not the writer's connection: there it would be part of whichever transaction is open.
-    const lease = createInstanceLease({ instanceId, writes, connection: reader, nowMs, leaseMs });
+    const lease = createInstanceLease({
+      instanceId,
+      writes,
+      connection: reader,
+      nowMs,
+      leaseMs,
+      chargeOf: options.chargeOf ?? nothing,
+    });
     await lease.start();
     const keeper = keepLease(lease, leaseMs, options);
     await keeper.closeOrphans();
@@ -102,6 +119,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       workspaces: createWorkspaceRepository(writes, reader),
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
+      ledger: createLedgerRepository(reader),
+      billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
@@ -129,6 +148,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     throw error;
   }
 }
+
+const nothing: ChargeOf = ({ answeredAtMs, endedAtMs }) => ({
+  isAnswered: answeredAtMs !== null,
+  seconds: answeredAtMs === null ? 0 : Math.max(1, Math.ceil((endedAtMs - answeredAtMs) / 1000)),
+  billedSeconds: 0,
+  amountMicros: 0,
+  listPriceMicros: 0,
+  currency: 'USD',
+});
 
 function makeFolder(path: string): void {
   if (existsSync(path)) return;

@@ -33,6 +33,8 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.ringBack(message);
     case 'bridge-legs':
       return legs.bridge(message);
+    case 'watch-leg':
+      return legs.watch(message);
     case 'finish-conversation':
       return legs.finish(message);
     case 'close-leg':

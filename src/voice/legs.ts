@@ -25,6 +25,7 @@ import type {
   StepBack,
   TransferFailed,
   UpdateLeg,
+  WatchLeg,
   WorkerReport,
 } from './protocol.ts';
 import { WebLeg } from './web-leg.ts';
@@ -112,7 +113,11 @@ export class Legs {
   }
 
   sendDigits({ legId, digits }: SendDigits): void {
-    this.#legs.get(legId)?.conversation.sendDigits(digits);
+    void this.#legs.get(legId)?.conversation.sendDigits(digits);
+  }
+
+  watch({ legId, isWatched }: WatchLeg): void {
+    this.#legs.get(legId)?.conversation.setWatched(isWatched);
   }
 
   stepAside({ legId }: StepAside): void {

@@ -2,7 +2,7 @@ import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
 /** Main thread → voice worker. */
 export type ToWorker =
@@ -20,6 +20,7 @@ export type ToWorker =
   | TransferFailed
   | RingBack
   | BridgeLegs
+  | WatchLeg
   | FinishConversation
   | CloseLeg
   | StopWorker;
@@ -129,6 +130,13 @@ export interface BridgeLegs {
   readonly otherLegId: LegId;
 }
 
+/** Whether anybody reads `caption`s, which are told only then. */
+export interface WatchLeg {
+  readonly type: 'watch-leg';
+  readonly legId: LegId;
+  readonly isWatched: boolean;
+}
+
 /** Stop listening, let playout drain for at most `withinMs`, then report `conversation-ended`. */
 export interface FinishConversation {
   readonly type: 'finish-conversation';
@@ -162,6 +170,7 @@ export type FromWorker =
   | WebLegResumed
   | LegFailed
   | TurnFinished
+  | CaptionChanged
   | ConversationChanged
   | TransferWanted
   | ConversationEnded
@@ -223,6 +232,13 @@ export interface TurnFinished {
   readonly type: 'turn';
   readonly legId: LegId;
   readonly turn: TranscriptTurn;
+}
+
+/** In order with the turns. Only while the leg is watched. */
+export interface CaptionChanged {
+  readonly type: 'caption';
+  readonly legId: LegId;
+  readonly caption: Caption;
 }
 
 /** What the conversation is doing, for live views. */

@@ -2,13 +2,15 @@ import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
 /** What a leg tells its call. Called on the main thread. */
 export interface VoiceLegEvents {
   /** A browser's packets pass both ways; again after each resumption. Never for a phone. */
   onConnected(): void;
   onTurn(turn: TranscriptTurn): void;
+  /** Only while the leg is watched. */
+  onCaption(caption: Caption): void;
   onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
   /** The agent wants to put the caller through, and is silent until it is told that it failed. */
   onTransferWanted(target: TransferTarget, failed: (why: string) => void): void;
@@ -36,6 +38,8 @@ export interface VoiceLeg {
   ringBack(isOn: boolean): void;
   /** The two hear each other from now on. Both must live in one worker: see `openLegBeside`. */
   bridgeTo(other: VoiceLeg): void;
+  /** From now on `onCaption` is told, or not any more. */
+  watch(isWatched: boolean): void;
   /** Lets the agent finish speaking, for at most `withinMs`, then reports `onConversationEnded`. */
   finish(reason: EndReason, withinMs: number): void;
   /**

@@ -8,8 +8,9 @@ import { TrunkDialError, type TrunkDialErrorCode } from '../../signaling/trunk/t
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
+import type { CallGate } from '../call-gate.ts';
 import type { CallDesk, Party } from '../party.ts';
-import { Referral } from './referral.ts';
+import { Referral, referredNumber } from './referral.ts';
 import { failureText } from './second-leg.ts';
 import { takeOver } from './take-over.ts';
 import { Transfer } from './transfer.ts';
@@ -23,6 +24,8 @@ export interface TransferParts {
   readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
   /** Unix time, with fractions of a millisecond. */
   readonly nowMs: () => number;
+  /** Whether whoever pays lets that number be called. */
+  readonly gate: Pick<CallGate, 'allowsDestination'>;
 }
 
 export interface TransferOrder {
@@ -62,6 +65,8 @@ export class CallTransfers {
   readonly #done: TransferRecord[] = [];
   #open: Transfer | Referral | null = null;
   #count = 0;
+  /** One is about to begin. */
+  #isReserved = false;
 
   constructor(parts: TransferParts, call: TransferringCall) {
     this.#parts = parts;
@@ -73,40 +78,41 @@ export class CallTransfers {
     return this.#open === null ? this.#done : [...this.#done, this.#open.record];
   }
 
-  /** The owner puts the caller through. */
-  order(order: TransferOrder): TransferReply {
-    const reply = this.#begin(order, 'owner', () => this.#call.voice()?.stepBack());
+  /** The owner puts the caller through. Rejects when storage fails. */
+  async order(order: TransferOrder): Promise<TransferReply> {
+    const reply = await this.#begin(order, 'owner', () => this.#call.voice()?.stepBack());
     if (reply.accepted) this.#call.voice()?.stepAside();
     return reply;
   }
 
-  /** The agent wants to, and waits for the end. */
-  wanted(toNumber: string, failed: (why: string) => void): void {
+  /** The agent wants to, and waits for the end. Never rejects. */
+  async wanted(toNumber: string, failed: (why: string) => void): Promise<void> {
     const order: TransferOrder = { toNumber, mode: 'blind', fromNumber: null };
-    const reply = this.#begin(order, 'agent', failed);
-    if (!reply.accepted) failed(REFUSED[reply.reason]);
+    try {
+      const reply = await this.#begin(order, 'agent', failed);
+      if (!reply.accepted) failed(REFUSED[reply.reason]);
+    } catch (error) {
+      this.#call.log.error({ err: error }, 'a transfer could not begin');
+      failed(failureText('unavailable'));
+    }
   }
 
-  /** The far side hands the agent over to somebody else. */
-  follow(refer: InboundRefer): void {
-    const { party, desk, log, onStage } = this.#call;
-    if (!this.#isFree) return refer.refuse(603);
-    this.#count += 1;
-    const { trunks, pool, nowMs } = this.#parts;
-    const referral = Referral.accept(refer, {
-      party,
-      desk,
-      trunks,
-      codecs: pool.codecs,
-      nowMs,
-      log,
-      onStage: (record) => {
-        onStage(record);
-        if (record.endedAtMs !== null) this.#settle();
-      },
-    });
-    this.#open = referral;
-    void referral?.run();
+  /** The far side hands the agent over to somebody else. Never rejects. */
+  async follow(refer: InboundRefer): Promise<void> {
+    const number = referredNumber(refer, this.#call.party);
+    if (number === null) return refer.refuse(403);
+    if (!this.#reserve()) return refer.refuse(603);
+    try {
+      if (!(await this.#mayCall(number))) refer.refuse(403);
+      else if (this.#call.desk.isEnding) refer.refuse(603);
+      else this.#open = this.#referral(refer, number);
+    } catch (error) {
+      this.#call.log.error({ err: error }, 'a referral could not begin');
+      refer.refuse(603);
+    } finally {
+      this.#isReserved = false;
+    }
+    if (this.#open instanceof Referral) void this.#open.run();
   }
 
   /** Somebody else comes in the caller's place. False: it was refused. */
@@ -137,29 +143,79 @@ export class CallTransfers {
   }
 
   get #isFree(): boolean {
-    const { desk } = this.#call;
-    const isBusy = this.#open !== null || this.#count >= TRANSFERS_MAX;
-    return !isBusy && desk.isConversing && !desk.isEnding;
+    const isBusy = this.#open !== null || this.#isReserved || this.#count >= TRANSFERS_MAX;
+    return !isBusy && this.#isActive;
   }
 
-  #begin(
+  get #isActive(): boolean {
+    const { desk, voice } = this.#call;
+    return desk.isConversing && !desk.isEnding && voice() !== null;
+  }
+
+  /** Nothing else begins until `#isReserved` is taken back. */
+  #reserve(): boolean {
+    if (!this.#isFree) return false;
+    this.#isReserved = true;
+    this.#count += 1;
+    return true;
+  }
+
+  #mayCall(toNumber: string): Promise<boolean> {
+    return this.#parts.gate.allowsDestination(this.#call.record.workspaceId, toNumber);
+  }
+
+  #referral(refer: InboundRefer, toNumber: string): Referral | null {
+    const { party, desk, log, onStage } = this.#call;
+    const { trunks, pool, nowMs } = this.#parts;
+    return Referral.accept(refer, toNumber, {
+      party,
+      desk,
+      trunks,
+      codecs: pool.codecs,
+      nowMs,
+      log,
+      onStage: (record) => {
+        onStage(record);
+        if (record.endedAtMs !== null) this.#settle();
+      },
+    });
+  }
+
+  async #begin(
     order: TransferOrder,
     by: Exclude<TransferBy, 'caller'>,
     failed: (why: string) => void,
-  ): TransferReply {
-    const { record, party, desk, log, onStage } = this.#call;
-    const voice = this.#call.voice();
-    if (voice === null || !desk.isConversing || desk.isEnding) return refused('not-active');
-    if (!this.#isFree) return refused('transfer-pending');
-    let plan: TransferPlan;
+  ): Promise<TransferReply> {
+    if (!this.#isActive) return refused('not-active');
+    if (!this.#reserve()) return refused('transfer-pending');
     try {
-      const wish = { ...order, callerNumber: farNumberOf(record) };
-      plan = planTransfer(wish, party.dialog ?? null, this.#parts.trunks);
+      const plan = this.#plan(order);
+      if (!(await this.#mayCall(plan.toNumber))) return refused('DESTINATION_NOT_ALLOWED');
+      const voice = this.#call.voice();
+      if (voice === null || !this.#isActive) return refused('not-active');
+      return this.#start(order, by, failed, plan, voice);
     } catch (error) {
       if (error instanceof TrunkDialError) return refused(error.code);
       throw error;
+    } finally {
+      this.#isReserved = false;
     }
-    this.#count += 1;
+  }
+
+  #plan(order: TransferOrder): TransferPlan {
+    const { record, party } = this.#call;
+    const wish = { ...order, callerNumber: farNumberOf(record) };
+    return planTransfer(wish, party.dialog ?? null, this.#parts.trunks);
+  }
+
+  #start(
+    order: TransferOrder,
+    by: Exclude<TransferBy, 'caller'>,
+    failed: (why: string) => void,
+    plan: TransferPlan,
+    voice: VoiceLeg,
+  ): TransferReply {
+    const { record, desk, log, onStage } = this.#call;
     const transfer = new Transfer({
       ...this.#parts,
       by,

@@ -25,6 +25,12 @@ export interface ReferralOptions {
 /** Whoever has handed us over hangs up by itself; who does not within this is hung up on. */
 const FAREWELL_MS = 5_000;
 
+/** Whom we are to call, by the rules of the caller's trunk; null: there is none, or they forbid it. */
+export function referredNumber({ to }: InboundRefer, { dialog }: Party): string | null {
+  const trunk = dialog?.trunk ?? null;
+  return trunk === null ? null : destinationThrough(trunk, to.user);
+}
+
 /**
  * The far side has asked us to call somebody in its place (RFC 5589 §6, we are the transferee).
  * The agent talks on with the far side until the other has answered; then the same conversation
@@ -67,16 +73,13 @@ export class Referral {
     };
   }
 
-  /** Null: it was refused. Only a trunk may send us on, and only where it may be called. */
-  static accept(refer: InboundRefer, options: ReferralOptions): Referral | null {
+  /** Null: it was refused, since the caller is no phone of a trunk. */
+  static accept(refer: InboundRefer, toNumber: string, options: ReferralOptions): Referral | null {
     const old = options.party.dialog ?? null;
     const trunk = old?.trunk ?? null;
-    const number = trunk === null ? null : destinationThrough(trunk, refer.to.user);
-    if (old === null || trunk === null || number === null) {
-      refer.refuse(403);
-      return null;
-    }
-    return new Referral(refer, options, old, trunk, number);
+    if (old !== null && trunk !== null) return new Referral(refer, options, old, trunk, toNumber);
+    refer.refuse(403);
+    return null;
   }
 
   get record(): TransferRecord {

@@ -128,6 +128,7 @@ export class SecondLeg {
     return {
       onConnected: () => {},
       onTurn: () => {},
+      onCaption: () => {},
       onActivity: () => {},
       onTransferWanted: (_, failed) => failed('this leg has no agent'),
       onConversationEnded: (reason) => this.#end(reason, null),

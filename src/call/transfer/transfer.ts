@@ -181,7 +181,10 @@ export class Transfer {
         this.#leavingBy = way;
         if (status > 100 && status < 200) this.#ringing(status, false);
       };
-      return await leg.refer({ referTo, referredBy, onProgress });
+      const result = await leg.refer({ referTo, referredBy, onProgress });
+      // The last news may be faster than the answer to the REFER.
+      if (result.type === 'transferred') this.#leavingBy = way;
+      return result;
     } catch (error) {
       log.warn({ err: error, way }, 'a REFER could not be sent');
       return { type: 'refused', sipStatus: null };

@@ -62,7 +62,7 @@ export const callTransferRoutes: FastifyPluginAsyncTypebox<CallTransferRoutesOpt
       const { workspaceId } = auth.keyOf(request);
       const id = asCallId(request.params.call_id);
       const { to_number: toNumber, from_number: fromNumber = null, mode = 'blind' } = request.body;
-      const begun = transfer(workspaceId, id, { toNumber, fromNumber, mode });
+      const begun = await transfer(workspaceId, id, { toNumber, fromNumber, mode });
       if (begun === null) {
         const call = await calls.find(workspaceId, id);
         if (call === null) throw new HttpError('NOT_FOUND', 'There is no such call.');

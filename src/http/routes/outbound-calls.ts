@@ -47,7 +47,7 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
         operationId: 'create_call',
         summary: 'Have an agent call a number; GET the call for its progress, DELETE it to hang up',
         body: NewCall,
-        response: { 201: CallSummary, ...V1_ERRORS, 404: V1Error },
+        response: { 201: CallSummary, 402: V1Error, 404: V1Error, ...V1_ERRORS },
       },
     },
     async (request, reply) => {
@@ -77,6 +77,13 @@ function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']):
       return new HttpError('PERMISSION_DENIED', 'The agent is switched off.');
     case 'agent-busy':
       return new HttpError('AGENT_BUSY', undefined, retry);
+    case 'workspace-busy':
+      return new HttpError('AGENT_BUSY', 'The workspace has as many calls as it may.', retry);
+    case 'quota-exceeded':
+      return new HttpError('QUOTA_EXCEEDED');
+    case 'spend-cap-reached':
+      return new HttpError('SPEND_CAP_REACHED');
+    case 'internal-error':
     case 'at-capacity':
     case 'draining':
       return new HttpError('UNAVAILABLE', undefined, retry);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RECEPTIONIST } from '../../../src/dialogue/templates/receptionist.ts';
+import { toPhrasebookView } from '../../../src/http/phrasebook-shape.ts';
 import { CallPhone } from '../../support/call-phone.ts';
 import { type CarrierCall, FakeCarrier, first } from '../../support/fake-carrier.ts';
 import { Gateway } from '../../support/gateway.ts';
@@ -15,10 +17,10 @@ const CALLER_HZ = 700;
 const DESK_HZ = 1_300;
 
 /** One NOTIFY about a REFER. */
-const news = (status: string, state = 'active;expires=60') => [
-  [`Event: refer`, `Subscription-State: ${state}`],
-  `SIP/2.0 ${status}\r\n`,
-];
+const news = (status: string, state = 'active;expires=60') => ({
+  headers: ['Event: refer', `Subscription-State: ${state}`],
+  body: `SIP/2.0 ${status}\r\n`,
+});
 
 describe('a call that is transferred', function () {
   this.timeout(60_000);
@@ -53,6 +55,7 @@ describe('a call that is transferred', function () {
     gateway = await Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } });
     await gateway.changeAgent({
       greeting_text: 'Hi.',
+      phrasebook: toPhrasebookView(RECEPTIONIST.phrasebook),
       transfer_targets: [{ name: 'the front desk', number: DESK }],
     });
   });
@@ -103,8 +106,8 @@ describe('a call that is transferred', function () {
   const says = (status: number) => {
     phone.sip.onRequest = ({ method }) => ({ status: method === 'REFER' ? status : 200 });
   };
-  const notify = ([headers = [], body = '']: ReturnType<typeof news>) =>
-    phone.sip.request('NOTIFY', String(body), 'message/sipfrag;version=2.0', [...headers]);
+  const notify = ({ headers, body }: ReturnType<typeof news>) =>
+    phone.sip.request('NOTIFY', body, 'message/sipfrag;version=2.0', headers);
   const transfers = async () => {
     const call = await gateway.endOf(id);
     return { call, transfers: call['transfers'] as Record<string, unknown>[] };
@@ -168,7 +171,7 @@ describe('a call that is transferred', function () {
       await gateway.callWhen(id, 'sorry', (_, turns) =>
         turns.some(({ text }) => text.includes('could not put you through')),
       );
-      await phone.say('tell me a joke');
+      await phone.press('1');
       await gateway.callWhen(
         id,
         'answered',
@@ -288,13 +291,13 @@ describe('a call that is transferred', function () {
   });
 
   describe('by its agent', () => {
-    it('is put through on the words of a phrasebook, with no key', async () => {
+    it('is put through by a template that needs no key', async () => {
       says(603);
       const invited = nextInvite();
-      await phone.say('can i speak to a human please');
+      await phone.press('0');
       const carrierCall = await invited;
       const saidBefore = (await gateway.call(id)).transcript ?? [];
-      assert.ok(saidBefore.length >= 2, 'the wish was heard');
+      assert.ok(saidBefore.length >= 2, 'the key was heard');
       await answeredBy(carrierCall);
       await talkBothWays();
       await phone.hangUp();
@@ -302,16 +305,18 @@ describe('a call that is transferred', function () {
       const { call, transfers: all } = await transfers();
       assert.equal(call.end_reason, 'transferred');
       assert.equal(all[0]?.['by'], 'agent');
-      assert.match(call.transcript?.at(-1)?.text ?? '', /through to the front desk/);
+      assert.match(call.transcript?.at(-1)?.text ?? '', /connecting you with the front desk/);
     });
 
     it('hears from the agent that nobody took the call', async () => {
       says(202);
-      await phone.say('can i speak to a human please');
+      await phone.press('0');
       await refer();
       await notify(news('480 Away', 'terminated;reason=noresource'));
       await gateway.callWhen(id, 'sorry', (_, turns) =>
-        turns.some(({ role, text }) => role === 'agent' && text.includes('nobody took your call')),
+        turns.some(
+          ({ role, text }) => role === 'agent' && text.includes('nobody could take your call'),
+        ),
       );
     });
   });
@@ -400,7 +405,7 @@ describe('a call that is transferred', function () {
         headers: ['Require: replaces', `Replaces: ${callId};to-tag=${ourTag};from-tag=${fromTag}`],
       });
       await phone.sip.nextRequest('BYE');
-      await next.say('tell me a joke');
+      await next.press('1');
       assert.ok((await next.listenUntilQuiet()).length > 4_000, 'the agent answers');
       assert.equal((await gateway.call(id)).status, 'in-progress');
       await next.hangUp();
