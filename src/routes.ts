@@ -1,3 +1,4 @@
+import type { ClickToCall } from './access/click-to-call.ts';
 import type { BrowserDoors } from './browser-doors.ts';
 import type { CallFeed } from './call/call-feed.ts';
 import type { CallService } from './call/call-service.ts';
@@ -13,6 +14,7 @@ import { callCommandRoutes } from './http/routes/call-commands.ts';
 import { callStreamRoutes } from './http/routes/call-streams.ts';
 import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
+import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
@@ -33,6 +35,7 @@ export interface RoutesOptions {
   readonly health: () => HealthReport;
   readonly storage: () => Storage;
   readonly calls: () => CallService;
+  readonly clickToCall: () => ClickToCall;
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
 }
@@ -73,6 +76,7 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         calls: storage().calls,
         transfer: (...order) => calls().transfer(...order),
       }),
+    (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     ownerRoutes({

@@ -12,6 +12,7 @@ import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
+import { isWithin } from './call-window.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
@@ -62,11 +63,17 @@ export type DialCallReply =
       readonly accepted: false;
       readonly reason:
         | 'agent-not-found'
+        | 'call-window-restricted'
         | Refusal['reason']
         | GateRefusal['reason']
         | 'internal-error'
         | TrunkDialErrorCode;
     };
+
+/** Whom a call would reach, and as whom; or why there would be none. */
+export type DialPreviewReply =
+  | { readonly accepted: true; readonly from: string; readonly to: string }
+  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
 
 /** A browser that wants to speak to an agent. */
 export interface WebCallRequest {
@@ -142,18 +149,16 @@ export class CallService {
    * whatever happens is on the call. Rejects only when storage fails.
    */
   async dial(request: DialCallRequest): Promise<DialCallReply> {
-    const { admission, directory, gate, trunks, pool } = this.#options;
+    const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
-    let numbers: ReturnType<TrunkService['preview']>;
-    try {
-      const caller = { number: fromNumber };
-      numbers = trunks.preview({ to: toNumber, caller, trunk: null });
-    } catch (error) {
-      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
-      throw error;
+    const { callWindow = null, timeZone = null } = agent;
+    if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
+      return { accepted: false, reason: 'call-window-restricted' };
     }
+    const numbers = this.previewDial(request);
+    if (!numbers.accepted) return numbers;
     if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
       return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
     }
@@ -179,6 +184,21 @@ export class CallService {
     // Who is told the id may ask for the call at once.
     await call.recorded;
     return { accepted: true, record };
+  }
+
+  /** What the trunks would say to a call: nothing is sent, counted or written. */
+  previewDial({
+    toNumber,
+    fromNumber,
+  }: Pick<DialCallRequest, 'toNumber' | 'fromNumber'>): DialPreviewReply {
+    try {
+      const caller = { number: fromNumber };
+      const numbers = this.#options.trunks.preview({ to: toNumber, caller, trunk: null });
+      return { accepted: true, ...numbers };
+    } catch (error) {
+      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
+      throw error;
+    }
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */

@@ -241,10 +241,15 @@ export class Call {
   #converse(): void {
     if (this.#isConversing || this.#voice === null) return;
     this.#isConversing = true;
+    const { agent } = this;
+    // What we know ourselves is not the caller's to say.
     const variables = {
+      ...this.party.variables,
+      agent_name: agent.displayName,
       caller_number: this.#record.fromNumber,
       called_number: this.#record.toNumber,
-      ...this.party.variables,
+      call_direction: this.#record.direction,
+      ...(typeof agent.timeZone === 'string' ? { time_zone: agent.timeZone } : {}),
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
     this.#voice.startConversation(this.agent, variables, answeredAtMs);

@@ -14,7 +14,6 @@ import type { Activity, ConversationOptions } from './conversation-options.ts';
 import { DIGIT_PAUSE_MS, DigitCollector } from './digit-collector.ts';
 import { FIXED_PHRASES } from './fixed-phrases.ts';
 import { IdlePrompts } from './idle-prompts.ts';
-import { finalize } from './finalize.ts';
 import { type HeardUtterance, Listening } from './listening.ts';
 import { type Ending, OUT_OF_TIME, type Saying } from './phases.ts';
 import type { SpeechToText, Transcript } from './provider.ts';
@@ -28,6 +27,7 @@ import type { Said } from './turn-taking/completeness.ts';
 import { isNoise } from './turn-taking/noise.ts';
 import { TurnLog } from './turn-log.ts';
 import { renderAhead, type Voice } from './voice.ts';
+import { wordsOf } from './words-of.ts';
 
 /** A turn that fails is apologized for; this many end the call. */
 const FAILED_TURNS_MAX = 3;
@@ -69,6 +69,8 @@ export class Conversation {
   #callerTurns = 0;
   /** What the agent had left to say when the caller took the word; null: it was not cut off. */
   #unheard: string | null = null;
+  /** It was the end of a question that "yes" answers. */
+  #isAnswer = false;
   #failedTurns = 0;
   /** The caller is being put through to somebody else: the agent neither hears nor speaks. */
   #isAside = false;
@@ -114,8 +116,10 @@ export class Conversation {
       onWords: (text) => options.onCaption?.('user', text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
-      onInterrupted: (unheard) => {
+      asks: (text) => this.#asks(text),
+      onInterrupted: (unheard, isAnswer) => {
         this.#unheard = unheard;
+        this.#isAnswer = isAnswer;
         this.#setActivity('listening');
       },
       onGuess: (text) => this.#guess(text),
@@ -146,11 +150,9 @@ export class Conversation {
     if (this.#phase !== 'new') return;
     this.#phase = 'live';
     const { source, agent } = this.#options;
-    source.onFrame((frame, mediaTimeMs) =>
-      this.#guard(() => {
-        if (!this.#isAside) this.#listening.hear(frame, mediaTimeMs);
-      }),
-    );
+    source.onFrame((frame) => {
+      if (!this.#isAside) this.#guard(() => this.#listening.hear(frame));
+    });
     source.onDigit((digit) => this.#guard(() => this.#press(digit)));
     startTimeLimit(agent.timeLimitSeconds * 1000, this.#options.clock, this.#timers, {
       onWarning: (text) => this.#warnOfLimit(text),
@@ -180,7 +182,6 @@ export class Conversation {
   stepBack(): void {
     if (!this.#isAside) return;
     this.#isAside = false;
-    if (this.#phase !== 'live') return;
     this.#sayings.unshift({ text: () => FIXED_PHRASES.transferFailed, isFixed: true });
     this.#next();
   }
@@ -202,11 +203,9 @@ export class Conversation {
   /** The agent's own wish to put the caller through; the turn that had it waits for the end. */
   async #transfer(to: TransferTarget, signal: AbortSignal): Promise<string> {
     this.#silence();
-    try {
-      return (await this.#options.onTransfer?.(to, signal)) ?? 'there is no way to do that';
-    } finally {
-      this.#isAside = false;
-    }
+    const why = await this.#options.onTransfer?.(to, signal);
+    this.#isAside = false;
+    return why ?? 'there is no way to do that';
   }
 
   #silence(): void {
@@ -248,8 +247,7 @@ export class Conversation {
 
   #speak({ text, isFixed }: Saying): void {
     this.#timers.clear('idle');
-    const said = text();
-    this.#speaking.say(said, isFixed);
+    this.#speaking.say(text(), isFixed);
   }
 
   #judge(text: string): Said {
@@ -257,6 +255,13 @@ export class Conversation {
     const expects = this.#brain.expects?.(messages) ?? 'open';
     const isKnown = text !== '' && (this.#brain.isComplete?.(messages, text) ?? false);
     return { text, isKnown, expects };
+  }
+
+  /** A brain that does not know what it asks is judged by the question mark. */
+  #asks(text: string): boolean {
+    if (this.#brain.expects === undefined) return text.endsWith('?');
+    const said: Message = { role: 'assistant', content: text };
+    return this.#brain.expects([...this.#history.messages(), said]) === 'yes-no';
   }
 
   #guess(text: string): void {
@@ -278,6 +283,7 @@ export class Conversation {
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
     const unheard = this.#unheard;
+    const isAnswer = this.#isAnswer;
     this.#unheard = null;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
@@ -287,7 +293,7 @@ export class Conversation {
     this.#setActivity('thinking');
     let transcript: Transcript;
     try {
-      transcript = await finalize(this.#listening, clock, this.#abort.signal);
+      transcript = await wordsOf(this.#listening, clock, this.#abort.signal);
     } catch (err) {
       return this.#phase === 'live' ? this.#failed(err) : undefined;
     }
@@ -295,7 +301,8 @@ export class Conversation {
     const isCurrent = turnNumber === this.#callerTurns;
     stamps.transcriptFinalAtMs = clock.nowMs();
     const { text } = transcript;
-    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted: unheard !== null })) {
+    const hasInterrupted = unheard !== null;
+    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted, isAnswer })) {
       this.#speaking.dropSpeculation();
       // It was cut off by a cough or a "yeah": it says again what was not heard.
       if (unheard) this.#sayings.unshift({ text: () => unheard, isFixed: false });

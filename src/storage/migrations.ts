@@ -11,6 +11,7 @@ import {
 import { LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
+import { CLICK_TO_CALL } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
 import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
@@ -133,6 +134,7 @@ const MIGRATIONS: readonly string[] = [
   PUBLIC_ADMISSIONS,
   PUBLIC_CHAT,
   LEDGER,
+  CLICK_TO_CALL,
   CALL_TRANSFERS,
 ];
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import knex, { type Knex } from 'knex';
 import { randomId } from '../lib/random-id.ts';
+import type { SealedBox } from '../lib/sealed-box.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
@@ -12,6 +13,10 @@ import {
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
+import {
+  type ClickToCallRepository,
+  createClickToCallRepository,
+} from './click-to-call-repository.ts';
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease } from './instance-lease.ts';
 import {
@@ -27,6 +32,7 @@ import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
 } from './public-admission-repository.ts';
+import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
 import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
@@ -40,6 +46,8 @@ export interface StorageOptions {
   readonly busyTimeoutMs?: number;
   /** After so long without a sign of life a process's calls are taken to be dead. */
   readonly leaseMs?: number;
+  /** For secrets that must be readable again. Left out: with a key beside the file. */
+  readonly sealedBox?: SealedBox;
   /** What the calls of a dead process come to. Left out: nothing. */
   readonly chargeOf?: ChargeOf;
   /** Told of calls that a dead process left, each exactly once over all processes. */
@@ -66,6 +74,7 @@ export interface Storage {
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
+  readonly clickToCall: ClickToCallRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
   readonly publicLinks: PublicLinkRepository;
@@ -113,6 +122,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     });
     await lease.start();
     const keeper = keepLease(lease, leaseMs, options);
+    let box = options.sealedBox ?? null;
+    const sealedBox = () => (box ??= openSealedBox(null, dirname(file)));
     await keeper.closeOrphans();
 
     return {
@@ -124,6 +135,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
+      clickToCall: createClickToCallRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
       publicLinks: createPublicLinkRepository(writes, reader),
