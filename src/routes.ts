@@ -1,4 +1,5 @@
 import type { ClickToCall } from './access/click-to-call.ts';
+import type { TermsBook } from './billing/terms-book.ts';
 import type { BrowserDoors } from './browser-doors.ts';
 import type { CallFeed } from './call/call-feed.ts';
 import type { CallService } from './call/call-service.ts';
@@ -8,6 +9,7 @@ import { createAuth } from './http/auth.ts';
 import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
+import { moneyRoutes } from './http/money-routes.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { callCommandRoutes } from './http/routes/call-commands.ts';
@@ -32,6 +34,7 @@ export interface RoutesOptions {
   readonly feed: CallFeed;
   readonly doors: BrowserDoors;
   readonly trunks: TrunkService;
+  readonly terms: TermsBook;
   readonly health: () => HealthReport;
   readonly storage: () => Storage;
   readonly calls: () => CallService;
@@ -79,7 +82,15 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
+    moneyRoutes({
+      auth,
+      storage,
+      terms: options.terms,
+      nowMs: Date.now,
+      currency: config.billing.currency,
+    }),
     ownerRoutes({
+      onWorkspaceChanged: (id) => options.terms.forget(id),
       auth,
       storage,
       nowMs: Date.now,

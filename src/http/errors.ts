@@ -16,6 +16,7 @@ export type HttpErrorCode =
   | 'ALREADY_EXISTS'
   | 'CALL_NOT_LIVE'
   | 'REQUEST_TIMEOUT'
+  | 'CURRENCY_FIXED'
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
@@ -51,6 +52,10 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
   CALL_NOT_LIVE: { status: 409, message: 'Nobody is talking in this call.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
+  CURRENCY_FIXED: {
+    status: 409,
+    message: 'Calls were charged in another currency; make another workspace for this one.',
+  },
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send application/json.' },

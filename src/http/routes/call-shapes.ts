@@ -18,13 +18,15 @@ export const DOORS = [
   'click-to-call',
   'api',
 ] as const satisfies readonly CallDoor[];
+export const Direction = oneOf(['inbound', 'outbound']);
+export const Door = oneOf(DOORS);
 
 const CALL_FIELDS = {
   call_id: Type.String(),
   agent_id: nullable(Type.String()),
   status: oneOf(STATUSES),
-  direction: oneOf(['inbound', 'outbound']),
-  door: oneOf(DOORS),
+  direction: Direction,
+  door: Door,
   from_number: Type.String(),
   to_number: Type.String(),
   started_at: Time,
