@@ -10,6 +10,7 @@ import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
 import { ChatPart } from './chat-part.ts';
+import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
 import { HttpPart } from './http/http-part.ts';
 import type { HealthReport } from './http/routes/operations.ts';
@@ -23,6 +24,7 @@ import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
 import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
@@ -186,9 +188,17 @@ export class Gateway {
       feed: this.feed,
       doors: this.doors,
       trunks: this.sip.trunks,
+      terms: this.terms,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      clickToCall: clickToCallDoor({
+        storage: () => this.storage,
+        calls: () => this.calls,
+        hasTrunks: () => this.#trunks.length > 0,
+        requestsPerMinute: this.#config.limits.clickToCallPerMinute,
+        log: this.#log,
+      }),
       publicUrl: () => this.http.publicUrl,
     });
     const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
@@ -205,13 +215,14 @@ export class Gateway {
   }
 
   #storagePart(): Part {
-    const { databaseFile, dataDir, adminKey } = this.#config;
+    const { databaseFile, dataDir, adminKey, sealingKey } = this.#config;
     return {
       name: 'storage',
       start: async () => {
         const storage = await openStorage({
           file: databaseFile,
           log: this.#log,
+          sealedBox: openSealedBox(sealingKey, dataDir),
           chargeOf: (call) => this.meter.chargeOf(call),
         });
         this.#storage = storage;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { isOriginAllowed, type Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
@@ -14,6 +15,8 @@ import {
   refuseUpgrade,
   type WebSocketAcceptorOptions,
 } from './sip-engine/transport/web-socket-acceptor.ts';
+import type { TlsPeer } from './sip-engine/transport/tls-peer.ts';
+import type { Place } from './sip-engine/transport/transport.ts';
 import { WebSocketRelay } from './sip-engine/transport/web-socket-relay.ts';
 
 export interface SipPartOptions {
@@ -94,6 +97,12 @@ export class SipPart implements Part {
     this.trunks.start();
   }
 
+  /** Reads the TLS certificate again. Throws when it cannot be used; the former stays then. */
+  reloadCertificate(): void {
+    const listener = tlsListener(this.#options.config);
+    if (listener !== null) this.#engine?.setTlsCertificate(listener.certificate);
+  }
+
   /** An upgrade to SIP over WebSocket: for the embedded engine, or passed on to drachtio-server. */
   takeWebSocket({ client, ...upgrade }: Upgrade): void {
     const taker = this.#engine ?? this.#relay;
@@ -146,11 +155,20 @@ export class SipPart implements Part {
       allowSource: sourceFilter(this.trunks, config.allowedSources),
       prefersTcp: (address) => this.trunks.prefersTcp(address),
       webSockets: webSocketOptions(this.#options),
+      tls: { listener: tlsListener(config), findPeer: (place) => this.#tlsPeer(place) },
       limits: { transactionsMax: config.transactionsMax },
       guard: { packetsPerSecond: config.packetsPerSecondPerSource },
     });
     this.#port = this.#engine.listening[0]?.port ?? this.#port;
     return { ...this.#engine.admin, secret };
+  }
+
+  #tlsPeer(place: Place): TlsPeer | undefined {
+    const found = this.trunks.tlsPeer(place);
+    if (found === null) return undefined;
+    const { caFile, ...peer } = found;
+    // Read for each connection, which are few: a file that was replaced counts at once.
+    return caFile === null ? peer : { ...peer, ca: readFileSync(caFile, 'utf8') };
   }
 
   /** Its calls have been told already, by the connection that was lost. */
@@ -182,6 +200,12 @@ function webSocketOptions({ config, publicUrl }: SipPartOptions): WebSocketAccep
     isOriginAllowed: (origin, request) =>
       isOriginAllowed(origin, request, { publicUrl: publicUrl(), origins }),
   };
+}
+
+function tlsListener({ tlsPort: port, tlsCertFile, tlsKeyFile }: Config['sip']) {
+  if (port === undefined || tlsCertFile === undefined || tlsKeyFile === undefined) return null;
+  const [cert, key] = [tlsCertFile, tlsKeyFile].map((file) => readFileSync(file, 'utf8'));
+  return { port, certificate: { cert: cert ?? '', key: key ?? '' } };
 }
 
 /** `drachtio://:secret@host:port`; the setting was judged already. */

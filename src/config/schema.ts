@@ -70,6 +70,16 @@ const Sip = Type.Object(
     }),
     host: text({ default: '127.0.0.1', description: 'Address that SIP listens on.' }),
     port: port({ default: 5060, description: 'Port of SIP over UDP and TCP. 0 takes a free one.' }),
+    tls_port: Type.Optional(
+      port({
+        description:
+          'Port of SIP over TLS, usually 5061; 0 takes a free one. Unset: nobody connects by TLS.',
+      }),
+    ),
+    tls_cert_file: optionalText({
+      description: 'Certificate of SIP over TLS with its chain, PEM. Read again at SIGHUP.',
+    }),
+    tls_key_file: optionalText({ description: 'Its private key, PEM. Read again at SIGHUP.' }),
     external_address: optionalText({
       description: 'Address written into SIP headers when the daemon stands behind NAT.',
     }),
@@ -232,6 +242,12 @@ const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
     call_seconds_max: count(10, 86_400, 3600, 'Longest call, whatever its agent allows.'),
+    click_to_call_per_minute: count(
+      1,
+      100_000,
+      60,
+      'Click-to-call requests of one agent per minute; more are answered 429.',
+    ),
     drain_timeout_seconds: count(
       0,
       86_400,
@@ -298,6 +314,15 @@ export const ConfigSchema = Type.Object(
         expected: 'pk_live_ and at least 24 letters or digits',
         secret: true,
         description: 'Owner key of the first workspace. Unset: made at the first start.',
+      }),
+    ),
+    sealing_key: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Fa-f]{64}$',
+        expected: '64 hexadecimal digits',
+        secret: true,
+        description:
+          'Key that seals secrets in the database. Unset: kept in sealing.key in the data folder.',
       }),
     ),
     numbers: Type.Record(Type.String({ maxLength: 128 }), text({ maxLength: 128 }), {

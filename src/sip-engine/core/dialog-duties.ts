@@ -49,7 +49,7 @@ export function withDialogFlow(
     use(webSocketTo(context, hop, dialog.remoteTarget));
     return;
   }
-  withPlaces(context, hop, (places) => {
+  withPlaces(context, { ...hop, peer: dialog.flow.peer }, (places) => {
     const place = places[0];
     use(place === undefined ? undefined : context.outbound.flowTo(hop.protocol, place));
   });

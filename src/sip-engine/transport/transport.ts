@@ -6,6 +6,14 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** A place to connect to, and under what name it was found. */
+export interface Place extends HostPort {
+  /** As the URI named it, before it was resolved. */
+  readonly host?: string;
+  /** Whose settings of TLS apply: the application's name for the other side. */
+  readonly peer?: string | undefined;
+}
+
 /**
  * Where a message came from, and the way back: one UDP remote, or one connection.
  * The engine compares flows by identity only for connections.
@@ -19,6 +27,10 @@ export interface Flow {
   readonly remote: HostPort;
   /** False once a connection is gone. */
   readonly isOpen: boolean;
+  /** As `Place.peer`, where we connected. */
+  readonly peer?: string | undefined;
+  /** Why it was not made, or broke; for people. */
+  readonly failure?: string | undefined;
   send(packet: Buffer): void;
 }
 
@@ -38,15 +50,17 @@ export interface Transport {
   readonly protocol: Protocol;
   /** As bound. */
   readonly bound: HostPort;
+  /** False when it only connects. */
+  readonly isListening: boolean;
   /** An open connection to that place, or a new one; for UDP just the way there. */
-  flowTo(remote: HostPort): Flow;
+  flowTo(place: Place): Flow;
   close(): Promise<void>;
 }
 
 /** What the engine needs of all transports together. */
 export interface Outbound {
   /** Undefined where there is no such transport, and for WebSockets that are not there. */
-  flowTo(protocol: Protocol, remote: HostPort): Flow | undefined;
+  flowTo(protocol: Protocol, place: Place): Flow | undefined;
   /** True when that is one of our own listeners. */
   isSelf(protocol: Protocol, remote: HostPort): boolean;
 }
