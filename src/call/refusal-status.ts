@@ -6,6 +6,7 @@ const STATUS = {
   'agent-disabled': 480,
   'agent-busy': 486,
   'no-common-codec': 488,
+  'encryption-required': 488,
   'bad-offer': 400,
   'at-capacity': 503,
   draining: 503,

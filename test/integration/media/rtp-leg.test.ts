@@ -349,7 +349,7 @@ describe('the media engine', () => {
     await assert.rejects(leg.update(parametersFor(phone)), hasCode('MEDIA_CODEC_UNAVAILABLE'));
     const key = { suite: 'AES_CM_128_HMAC_SHA1_80', keySaltBase64: '' } as const;
     const secure = parametersFor(phone, { codec: 'pcmu', srtp: { local: key, remote: key } });
-    await assert.rejects(leg.update(secure), hasCode('MEDIA_SRTP_UNSUPPORTED'));
+    await assert.rejects(leg.update(secure), hasCode('MEDIA_SRTP_KEY_INVALID'));
     await assert.rejects(engine.openLeg(), hasCode('MEDIA_PORTS_EXHAUSTED'));
     leg.close();
     leg.close();
