@@ -9,14 +9,21 @@ export function newSrtpKeys(suite: Suite): SrtpKeys {
   return { suite, keySaltBase64: randomBytes(bytes).toString('base64') };
 }
 
-/** `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` of a description; null when it has none. */
-export function srtpKeysOf(sdp: string): SrtpKeys | null {
-  const [, suite, keySaltBase64] =
-    /^a=crypto:\d+ (AES_CM_128_HMAC_SHA1_(?:80|32)|AEAD_AES_128_GCM) inline:([^|\s]+)/m.exec(sdp) ??
-    [];
-  if (suite === undefined || keySaltBase64 === undefined) return null;
-  return { suite: suite as Suite, keySaltBase64 };
+const ANY_SUITE = 'AES_CM_128_HMAC_SHA1_(?:80|32)|AEAD_AES_128_GCM';
+
+/** The first `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` of a description (of that suite). */
+export function cryptoLineOf(
+  sdp: string,
+  suite: string = ANY_SUITE,
+): { readonly tag: string; readonly keys: SrtpKeys } | null {
+  const pattern = new RegExp(`^a=crypto:(\\d+) (${suite}) inline:([^|\\s]+)`, 'm');
+  const [, tag, found, keySaltBase64] = pattern.exec(sdp) ?? [];
+  if (tag === undefined || keySaltBase64 === undefined) return null;
+  return { tag, keys: { suite: found as Suite, keySaltBase64 } };
 }
+
+/** The first key of a description; null when it has none. */
+export const srtpKeysOf = (sdp: string): SrtpKeys | null => cryptoLineOf(sdp)?.keys ?? null;
 
 /**
  * A test telephone's SRTP in one direction: straight from the RFCs with a new cipher for every

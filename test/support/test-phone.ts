@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import type { CodecName, SrtpKeys } from '../../src/model/media.ts';
 import { type Pcm, rms } from './audio.ts';
 import { openPhoneCodec, type PhoneCodec } from './phone-codec.ts';
-import { newSrtpKeys, PhoneSrtp, srtpKeysOf } from './phone-srtp.ts';
+import { cryptoLineOf, newSrtpKeys, PhoneSrtp } from './phone-srtp.ts';
 
 const FRAME_MS = 20;
 const EVENT_PAYLOAD_TYPE = 101;
@@ -74,6 +74,7 @@ export class TestPhone {
   #speaks: PhoneSrtp | null = null;
   #hears: PhoneSrtp | null = null;
   #remoteKeys = '';
+  #cryptoTag = '1';
   /** Packets whose tag was wrong. */
   unauthenticCount = 0;
 
@@ -142,7 +143,9 @@ export class TestPhone {
       lines.push(`a=rtpmap:${event} telephone-event/${clock}`, `a=fmtp:${event} 0-15`);
     }
     if (this.#keys !== null) {
-      lines.push(`a=crypto:1 ${this.#keys.suite} inline:${this.#keys.keySaltBase64}`);
+      lines.push(
+        `a=crypto:${this.#cryptoTag} ${this.#keys.suite} inline:${this.#keys.keySaltBase64}`,
+      );
     }
     lines.push('a=ptime:20', `a=${direction}`, '');
     return lines.join('\r\n');
@@ -158,7 +161,10 @@ export class TestPhone {
   }
 
   #secure(sdp: string): void {
-    const remote = srtpKeysOf(sdp);
+    // Of an offer's lines the one of our own suite, of an answer's the only one.
+    const line = cryptoLineOf(sdp, this.#srtpOptions?.suite) ?? cryptoLineOf(sdp);
+    this.#cryptoTag = line?.tag ?? '1';
+    const remote = line?.keys ?? null;
     if (remote === null || this.#keys === null) {
       this.#speaks = null;
       this.#hears = null;
