@@ -340,7 +340,7 @@ describe('the media engine', () => {
       portDrainMs: 0,
       opus: 'none',
     });
-    assert.deepEqual(engine.codecs, ['pcmu', 'pcma']);
+    assert.deepEqual(engine.codecs, ['g722', 'pcmu', 'pcma']);
     const phone = await TestPhone.open({ codec: 'opus' });
     const hasCode = (code: string) => (error: unknown) =>
       error instanceof MediaError && error.code === code;
@@ -365,7 +365,7 @@ describe('the media engine', () => {
     const options = { bindAddress: '127.0.0.1', ports: PORTS };
     const wasm = await MediaEngine.start({ ...options, opus: 'wasm' });
     assert.equal(wasm.opusEngine, 'wasm');
-    assert.deepEqual(wasm.codecs, ['opus', 'pcmu', 'pcma']);
+    assert.deepEqual(wasm.codecs, ['opus', 'g722', 'pcmu', 'pcma']);
     const auto = await MediaEngine.start(options);
     assert.notEqual(auto.opusEngine, null);
     wasm.close();
