@@ -12,7 +12,8 @@ const FOLDERS = {
   voice: ['lib', 'model', 'observability', 'media', 'speech', 'dialogue'],
   call: ['lib', 'model', 'observability', 'signaling', 'voice'],
   billing: ['lib', 'model', 'observability', 'storage', 'call'],
-  access: ['lib', 'model', 'observability', 'storage', 'call'],
+  access: ['lib', 'model', 'observability', 'storage', 'call', 'dialogue'],
+  webhooks: ['lib', 'model', 'observability', 'storage', 'call'],
   chat: ['lib', 'model', 'observability', 'storage', 'call', 'dialogue'],
   web: ['lib', 'model'],
 };

@@ -1,56 +1,39 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
-import { PublicAdmission } from './access/public-admission.ts';
-import { PublicCalls } from './access/public-calls.ts';
-import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
+import { CallMeter } from './billing/call-meter.ts';
+import { TermsBook } from './billing/terms-book.ts';
+import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
-import { type AgentDirectory, CallService, type CallServiceOptions } from './call/call-service.ts';
-import type { CallJournal } from './call/journal.ts';
+import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
+import { journalOf } from './call-journal.ts';
+import { CallFeed } from './call/call-feed.ts';
+import { allObservers, type CallObserver } from './call/call-observer.ts';
+import { CallService } from './call/call-service.ts';
 import { ChatPart } from './chat-part.ts';
+import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
-import { chooseLlm, providersFor } from './dialogue/choose-llm.ts';
-import { DEMO } from './dialogue/templates/demo.ts';
-import { limitByAddress } from './http/address-limit.ts';
-import { createAuth } from './http/auth.ts';
-import { chatRoutes } from './http/chat-routes.ts';
 import { HttpPart } from './http/http-part.ts';
-import { ownerRoutes } from './http/owner-routes.ts';
-import { publicRoutes } from './http/public-routes.ts';
-import { callRoutes } from './http/routes/calls.ts';
-import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
-import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
-import { pageRoutes } from './http/routes/pages.ts';
-import { publicCallRoutes } from './http/routes/public-calls.ts';
-import { trunkRoutes } from './http/routes/trunks.ts';
+import type { HealthReport } from './http/routes/operations.ts';
+import type { Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
-import type { AgentSnapshot } from './model/agent.ts';
-import { asAgentId } from './model/ids.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
-import { agentOf } from './signaling/trunk/trunk-book.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
+import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
-import type { StoredAgent } from './storage/agent-repository.ts';
-import { type Bootstrapped, bootstrap, DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
+import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
-import { webPages } from './web/web-pages.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly version: string;
 }
-
-const DEMO_AGENT_ID = asAgentId('agt_demo');
-/** Of one address, to doors that need no key. */
-const PUBLIC_REQUESTS_PER_MINUTE = 30;
-/** Agents whose greeting is rendered at start; more wait for their first call. */
-const WARM_AGENTS_MAX = 50;
 
 /**
  * The whole daemon: builds every part and joins them. Parts start in the order of `parts` and
@@ -60,9 +43,19 @@ const WARM_AGENTS_MAX = 50;
 export class Gateway {
   readonly metrics: Metrics = createMetrics({ withProcess: true });
   readonly admission: Admission;
+  readonly agents: AgentsOnCall;
+  /** What workspaces' calls are admitted and rated by. */
+  readonly terms = new TermsBook({
+    repository: () => this.storage.billingTerms,
+    clockMs: () => performance.now(),
+  });
+  readonly meter: CallMeter;
+  /** What every live call is doing. */
+  readonly feed = new CallFeed({ nowMs: Date.now });
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
   readonly parts: readonly Part[];
@@ -70,8 +63,6 @@ export class Gateway {
   readonly #log: Logger;
   readonly #workers = new Map<number, WorkerFigures>();
   #storage: Storage | null = null;
-  #webCallTokens: WebCallTokens | null = null;
-  #publicAdmission: PublicAdmission | null = null;
   #calls: CallService | null = null;
   #voiceReady: Promise<void> = Promise.resolve();
   /** The settings of the last `reloadTrunks`. */
@@ -85,6 +76,8 @@ export class Gateway {
     this.#log = log;
     this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
+    this.agents = new AgentsOnCall({ config, storage: () => this.storage });
+    this.meter = new CallMeter({ terms: this.terms, currency: config.billing.currency });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -96,6 +89,7 @@ export class Gateway {
       config: config.sip,
       trunks: config.trunks,
       log,
+      publicUrl: () => this.http.publicUrl,
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -106,7 +100,13 @@ export class Gateway {
       log,
       metrics: this.metrics,
       storage: () => this.storage,
-      snapshot: (agent) => this.#snapshot(agent),
+      snapshot: (agent) => this.agents.snapshot(agent),
+    });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
     });
     this.http = this.#createHttp(version);
     this.metrics.observe({
@@ -138,24 +138,6 @@ export class Gateway {
     return this.#storage;
   }
 
-  /** Mints tokens of public web calls; the doors of browsers redeem them. */
-  get webCallTokens(): WebCallTokens {
-    const { agents, sharedKeys, webCalls } = this.storage;
-    const options = { agents, sharedKeys, webCalls, nowMs: Date.now };
-    return (this.#webCallTokens ??= createWebCallTokens(options));
-  }
-
-  /** The gate of every public door: made once, since it remembers when it last swept. */
-  get publicAdmission(): PublicAdmission {
-    const admissions = this.storage.publicAdmissions;
-    return (this.#publicAdmission ??= new PublicAdmission({ admissions, nowMs: Date.now }));
-  }
-
-  /** Who may come in by an instant voice link. */
-  get instantLinkDoor(): InstantLinkDoor {
-    return createInstantLinkDoor(this.storage.instantLinks, Date.now);
-  }
-
   /** @throws TypeError before `start` */
   get calls(): CallService {
     if (this.#calls === null) throw new TypeError('calls are not taken yet');
@@ -173,7 +155,8 @@ export class Gateway {
     const reloaded = this.#reloading.then(async () => {
       this.#trunks = trunks;
       await this.sip.trunks.reload(trunks);
-      if (this.#calls !== null) await this.#warmAgents();
+      if (this.#calls !== null)
+        await this.agents.warm(this.#trunks, (agent) => this.pool.warm(agent));
     });
     this.#reloading = reloaded.catch(() => {});
     return reloaded;
@@ -196,66 +179,28 @@ export class Gateway {
 
   #createHttp(version: string): HttpPart {
     const { http } = this.#config;
-    const auth = createAuth({
-      apiKeys: { verify: (key) => this.storage.apiKeys.verify(key) },
-      requestsPerMinute: http.requestsPerMinute,
-      operator: DEMO_WORKSPACE_ID,
-    });
-    const publicCalls = this.#createPublicCalls();
-    const publicLimit = limitByAddress(PUBLIC_REQUESTS_PER_MINUTE);
-    return new HttpPart({
-      ...http,
-      log: this.#log,
+    const routes = routesOf({
+      config: this.#config,
       metrics: this.metrics,
-      version,
-      routes: [
-        (app) => operationRoutes(app, { metrics: this.metrics, health: () => this.#health() }),
-        (app) =>
-          callRoutes(app, {
-            auth,
-            calls: this.storage.calls,
-            hangUp: async (workspaceId, id) => {
-              const call = this.calls.find(id);
-              if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
-            },
-          }),
-        (app) => outboundCallRoutes(app, { auth, dial: (request) => this.calls.dial(request) }),
-        (app) => trunkRoutes(app, { auth, trunks: () => this.sip.trunks.views() }),
-        (app) => publicCallRoutes(app, { calls: publicCalls, limit: publicLimit }),
-        (app) => pageRoutes(app, { pages: webPages() }),
-        ownerRoutes({
-          auth,
-          storage: () => this.storage,
-          nowMs: Date.now,
-          publicUrl: () => this.http.publicUrl,
-          aiProviders: providersFor(this.#config.llm),
-        }),
-        publicRoutes({
-          tokens: () => this.webCallTokens,
-          links: () => this.instantLinkDoor,
-          requestsPerMinute: PUBLIC_REQUESTS_PER_MINUTE,
-        }),
-        chatRoutes({
-          auth,
-          chat: this.chat,
-          storage: () => this.storage,
-          publicUrl: () => this.http.publicUrl,
-        }),
-      ],
-    });
-  }
-
-  #createPublicCalls(): PublicCalls {
-    return new PublicCalls({
-      findAgent: async (id) => {
-        const agent = await this.storage.agents.findForCall(id);
-        if (agent === null) return null;
-        return { agent: this.#snapshot(agent), isShareable: agent.isShareable };
-      },
-      admission: () => this.publicAdmission,
-      onError: (error) => this.#log.error({ err: error }, 'a public call could not be counted'),
+      chat: this.chat,
+      feed: this.feed,
+      doors: this.doors,
+      trunks: this.sip.trunks,
+      health: () => this.#health(),
+      storage: () => this.storage,
       calls: () => this.calls,
+      clickToCall: clickToCallDoor({
+        storage: () => this.storage,
+        calls: () => this.calls,
+        hasTrunks: () => this.#trunks.length > 0,
+        requestsPerMinute: this.#config.limits.clickToCallPerMinute,
+        log: this.#log,
+      }),
+      publicUrl: () => this.http.publicUrl,
     });
+    const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
+    const { metrics } = this;
+    return new HttpPart({ ...http, log: this.#log, metrics, version, routes, upgrades });
   }
 
   #health(): HealthReport {
@@ -267,11 +212,16 @@ export class Gateway {
   }
 
   #storagePart(): Part {
-    const { databaseFile, dataDir, adminKey } = this.#config;
+    const { databaseFile, dataDir, adminKey, sealingKey } = this.#config;
     return {
       name: 'storage',
       start: async () => {
-        const storage = await openStorage({ file: databaseFile, log: this.#log });
+        const storage = await openStorage({
+          file: databaseFile,
+          log: this.#log,
+          sealedBox: openSealedBox(sealingKey, dataDir),
+          chargeOf: (call) => this.meter.chargeOf(call),
+        });
         this.#storage = storage;
         const demoAgent = demoAgentOf();
         const nowMs = Date.now();
@@ -300,7 +250,7 @@ export class Gateway {
       name: 'voice workers',
       start: async () => {
         await this.#voiceReady;
-        await this.#warmAgents();
+        await this.agents.warm(this.#trunks, (agent) => this.pool.warm(agent));
       },
       stop: async () => {},
     };
@@ -327,56 +277,24 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage),
+      journal: journalOf(storage, this.meter),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
-      directory: this.#directory(storage),
+      directory: this.agents,
       trunks: this.sip.trunks,
       admission: this.admission,
-      observer: this.#observer(),
+      gate: this.meter,
+      observer: allObservers([this.#reporter(), this.feed]),
     });
   }
 
-  #directory(storage: Storage): AgentDirectory {
-    const { numbers } = this.#config;
+  /** Metrics, and the one line of each call in the log. */
+  #reporter(): CallObserver {
     return {
-      findByDialed: async (user, trunk) => {
-        const named = trunk === null ? null : agentOf(trunk, user);
-        const id = named ?? numbers.get(user) ?? numbers.get(user.toLowerCase());
-        // What a carrier dials is a number, and never the id of somebody's agent.
-        if (id === undefined && trunk !== null) return null;
-        const agent = await storage.agents.findForCall(asAgentId(id ?? user));
-        return agent === null ? null : this.#snapshot(agent);
+      onProgress: ({ direction, door }, { type }) => {
+        if (type === 'initiated') this.metrics.callStarted(direction, door);
       },
-      findOwned: async (workspaceId, id) => {
-        const agent = await storage.agents.find(workspaceId, id);
-        return agent === null ? null : this.#snapshot(agent);
-      },
-    };
-  }
-
-  /** An agent with the daemon's providers, as a call will see it. */
-  #snapshot(agent: StoredAgent): AgentSnapshot {
-    const { stt, llm, tts, limits } = this.#config;
-    const timeLimitSeconds = Math.min(agent.timeLimitSeconds, limits.callSecondsMax);
-    return { ...agent, timeLimitSeconds, stt, llm: chooseLlm(llm, agent), tts };
-  }
-
-  async #warmAgents(): Promise<void> {
-    const ids = new Set(this.#config.numbers.values());
-    for (const { agent, numbers } of this.#trunks) {
-      for (const id of [...numbers.values(), agent]) if (id !== null) ids.add(id);
-    }
-    for (const id of [...ids].slice(0, WARM_AGENTS_MAX)) {
-      const agent = await this.storage.agents.findForCall(asAgentId(id));
-      if (agent !== null) this.pool.warm(this.#snapshot(agent));
-    }
-  }
-
-  #observer(): CallServiceOptions['observer'] {
-    return {
-      onStarted: ({ direction, door }) => this.metrics.callStarted(direction, door),
-      onTurn: (call, turn) => observeTurn(turn, call.record.answeredAtMs, this.metrics),
+      onTurn: (call, turn) => observeTurn(turn, call.answeredAtMs, this.metrics),
       onEnded: (call, ending, turns) => {
         const { id: callId, ...record } = call;
         reportEndedCall({ ...record, ...ending, callId, turns }, this.#log, this.metrics);
@@ -406,37 +324,4 @@ function createVoicePool(
     log,
     ...listeners,
   });
-}
-
-/** What storage calls its rows, in the words of the call room. */
-function journalOf({ calls }: Storage): CallJournal {
-  return {
-    started: (call) => calls.create(call),
-    ringing: async (id) => {
-      await calls.markRinging(id);
-    },
-    answered: async (id, answeredAtMs) => {
-      await calls.markAnswered(id, answeredAtMs);
-    },
-    turn: (id, turn) => calls.appendTurn(id, turn),
-    ended: (id, ending) => calls.end(id, ending),
-  };
-}
-
-function demoAgentOf() {
-  return {
-    id: DEMO_AGENT_ID,
-    displayName: DEMO.displayName,
-    isEnabled: true,
-    isShareable: true,
-    language: DEMO.language,
-    systemPrompt: DEMO.systemPrompt,
-    greetingText: DEMO.greetingText,
-    voice: '',
-    phrasebook: DEMO.phrasebook,
-    tools: [],
-    idle: DEMO.idle,
-    timeLimitSeconds: 900,
-    concurrentCallsMax: 100,
-  };
 }

@@ -5,6 +5,7 @@ import { type ConfigProblem, toConfigError } from './config/config-error.ts';
 import { type ConfigFile, isRecord, readConfigFile } from './config/config-file.ts';
 import { ConfigSchema, type RawConfig } from './config/schema.ts';
 import { ENV_PREFIX, expectedOf, SECTIONS, SETTINGS, type Setting } from './config/settings.ts';
+import { judgeTls, tlsPaths } from './config/tls-settings.ts';
 import { judgeTrunks, type JudgedTrunks } from './config/trunk-settings.ts';
 import type { LlmSettings, SttSettings, TtsSettings } from './model/provider.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
@@ -32,11 +33,14 @@ export interface Config {
   readonly tts: TtsSettings;
   readonly mail: CamelKeys<RawConfig['mail']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
+  readonly billing: CamelKeys<RawConfig['billing']>;
   readonly log: CamelKeys<RawConfig['log']>;
   readonly dataDir: string;
   /** Path of the sqlite file. */
   readonly databaseFile: string;
   readonly adminKey: string | null;
+  /** Hexadecimal; null: kept in the data folder. */
+  readonly sealingKey: string | null;
   /** Dialed number or name → agent id. */
   readonly numbers: ReadonlyMap<string, string>;
   readonly trunks: readonly Trunk[];
@@ -74,6 +78,7 @@ export function loadConfig(env: Environment, cwd: string = process.cwd()): Confi
 
   const raw = assemble(found);
   problems.push(...judge(raw, found));
+  problems.push(...judgeTls(raw, cwd, (name) => found.get(name)?.where ?? name));
   const trunks = judgeTrunks(found.get('trunks')?.value, (keys) => file?.where(keys) ?? '', cwd);
   problems.push(...trunks.problems);
   const [first, ...others] = problems;
@@ -132,7 +137,8 @@ function collectFromEnvironment(
     // An empty variable is how compose files say "not set".
     if (text === undefined || text === '' || !variable.startsWith(ENV_PREFIX)) continue;
     if (variable === `${ENV_PREFIX}CONFIG`) continue;
-    const isPath = variable.endsWith('_FILE');
+    // A setting may itself be the name of a file: `sip.tls_cert_file`.
+    const isPath = variable.endsWith('_FILE') && !SETTINGS.some(({ env: own }) => own === variable);
     const wanted = isPath ? variable.slice(0, -'_FILE'.length) : variable;
     const setting = SETTINGS.find(({ env: known }) => known === wanted);
     const where = `environment ${variable}`;
@@ -236,13 +242,14 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
   if (ports === null) throw new TypeError('media.ports was judged and is no range');
   return {
     http: camelKeys(raw.http),
-    sip: camelKeys(raw.sip),
+    sip: { ...camelKeys(raw.sip), ...tlsPaths(raw.sip, cwd) },
     media: { ...camelKeys(raw.media), ports },
     stt: toStt(raw.stt),
     llm: toLlm(raw.llm),
     tts: toTts(raw.tts),
     mail: camelKeys(raw.mail),
     limits: camelKeys(raw.limits),
+    billing: camelKeys(raw.billing),
     log: camelKeys(raw.log),
     dataDir,
     databaseFile:
@@ -250,6 +257,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
         ? resolve(dataDir, 'trunkline.sqlite')
         : resolve(cwd, raw.database_url.slice('sqlite:'.length)),
     adminKey: raw.admin_key ?? null,
+    sealingKey: raw.sealing_key ?? null,
     numbers: new Map(Object.entries(raw.numbers)),
     trunks: trunks.trunks,
     file: file?.path ?? null,

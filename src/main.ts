@@ -70,6 +70,11 @@ async function reloadTrunks(gateway: Gateway, log: Logger): Promise<void> {
   } catch (error) {
     log.error({ err: error }, 'trunks not reloaded: they stay as they were');
   }
+  try {
+    gateway.sip.reloadCertificate();
+  } catch (error) {
+    log.error({ err: error }, 'the TLS certificate was not reloaded: it stays as it was');
+  }
 }
 
 /** SIGTERM, SIGINT, and a bug that nobody caught: after that nothing may be relied on. */

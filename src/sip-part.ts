@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
+import { isOriginAllowed, type Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
 import type { Logger } from './observability/logger.ts';
 import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
@@ -7,13 +9,25 @@ import type { SipInvite } from './signaling/sip-leg.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { sourceFilter } from './signaling/trunk/trunk-book.ts';
 import { TrunkService } from './signaling/trunk/trunk-service.ts';
+import type { WebSocketAuthorizer } from './signaling/web-socket-authorizer.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
+import {
+  refuseUpgrade,
+  type WebSocketAcceptorOptions,
+} from './sip-engine/transport/web-socket-acceptor.ts';
+import type { TlsPeer } from './sip-engine/transport/tls-peer.ts';
+import type { Place } from './sip-engine/transport/transport.ts';
+import { WebSocketRelay } from './sip-engine/transport/web-socket-relay.ts';
 
 export interface SipPartOptions {
   readonly config: Config['sip'];
   readonly trunks: readonly Trunk[];
   readonly log: Logger;
+  /** Who may sign in by WebSocket; left out: nobody. */
+  readonly webSockets?: WebSocketAuthorizer;
   readonly onInvite: (invite: SipInvite) => void;
+  /** Where our own pages are: they may open WebSockets. */
+  readonly publicUrl: () => string;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -27,6 +41,8 @@ export class SipPart implements Part {
   readonly name = 'sip';
   readonly trunks: TrunkService;
   readonly #options: SipPartOptions;
+  /** WebSockets of a drachtio-server. */
+  readonly #relay: WebSocketRelay | null;
   #engine: RunningSipEngine | null = null;
   #signaling: SipSignaling | null = null;
   #contacts: readonly string[] = [];
@@ -36,6 +52,7 @@ export class SipPart implements Part {
   constructor(options: SipPartOptions) {
     this.#options = options;
     this.#port = options.config.port;
+    this.#relay = relayOf(options);
     this.trunks = new TrunkService({
       trunks: options.trunks,
       signaling: () => this.#signaling,
@@ -80,6 +97,20 @@ export class SipPart implements Part {
     this.trunks.start();
   }
 
+  /** Reads the TLS certificate again. Throws when it cannot be used; the former stays then. */
+  reloadCertificate(): void {
+    const listener = tlsListener(this.#options.config);
+    if (listener !== null) this.#engine?.setTlsCertificate(listener.certificate);
+  }
+
+  /** An upgrade to SIP over WebSocket: for the embedded engine, or passed on to drachtio-server. */
+  takeWebSocket({ client, ...upgrade }: Upgrade): void {
+    const taker = this.#engine ?? this.#relay;
+    const { address, isSecure } = client;
+    if (taker === null) refuseUpgrade(upgrade.socket, 503);
+    else taker.acceptWebSocket({ ...upgrade, clientAddress: address, isSecure });
+  }
+
   drain(): void {
     this.#signaling?.drain();
   }
@@ -89,15 +120,17 @@ export class SipPart implements Part {
     await this.trunks.stop();
     await this.#signaling?.close();
     await this.#engine?.close();
+    this.#relay?.close();
   }
 
   async #open(): Promise<void> {
-    const { config, log, onInvite } = this.#options;
+    const { config, log, onInvite, webSockets } = this.#options;
     const address =
       config.engine === 'embedded' ? await this.#startEngine() : outside(config.engine);
     this.#signaling = connectSipEngine({
       ...address,
       onInvite,
+      ...(webSockets === undefined ? {} : { webSockets }),
       admit: (request) => this.trunks.admit(request),
       onConnected: (contacts) => {
         this.#contacts = contacts;
@@ -121,11 +154,21 @@ export class SipPart implements Part {
       ...(config.externalAddress === undefined ? {} : { externalAddress: config.externalAddress }),
       allowSource: sourceFilter(this.trunks, config.allowedSources),
       prefersTcp: (address) => this.trunks.prefersTcp(address),
+      webSockets: webSocketOptions(this.#options),
+      tls: { listener: tlsListener(config), findPeer: (place) => this.#tlsPeer(place) },
       limits: { transactionsMax: config.transactionsMax },
       guard: { packetsPerSecond: config.packetsPerSecondPerSource },
     });
     this.#port = this.#engine.listening[0]?.port ?? this.#port;
     return { ...this.#engine.admin, secret };
+  }
+
+  #tlsPeer(place: Place): TlsPeer | undefined {
+    const found = this.trunks.tlsPeer(place);
+    if (found === null) return undefined;
+    const { caFile, ...peer } = found;
+    // Read for each connection, which are few: a file that was replaced counts at once.
+    return caFile === null ? peer : { ...peer, ca: readFileSync(caFile, 'utf8') };
   }
 
   /** Its calls have been told already, by the connection that was lost. */
@@ -141,6 +184,28 @@ export class SipPart implements Part {
       log.fatal({ err: error }, 'the SIP engine could not be started again');
     }
   }
+}
+
+function relayOf(options: SipPartOptions): WebSocketRelay | null {
+  const { engine, websocketRelay: target } = options.config;
+  if (engine === 'embedded' || target === undefined) return null;
+  return new WebSocketRelay({ ...webSocketOptions(options), target });
+}
+
+function webSocketOptions({ config, publicUrl }: SipPartOptions): WebSocketAcceptorOptions {
+  const origins = config.websocketOrigins;
+  return {
+    connectionsMax: config.websocketConnectionsMax,
+    connectionsPerSourceMax: config.websocketConnectionsPerSourceMax,
+    isOriginAllowed: (origin, request) =>
+      isOriginAllowed(origin, request, { publicUrl: publicUrl(), origins }),
+  };
+}
+
+function tlsListener({ tlsPort: port, tlsCertFile, tlsKeyFile }: Config['sip']) {
+  if (port === undefined || tlsCertFile === undefined || tlsKeyFile === undefined) return null;
+  const [cert, key] = [tlsCertFile, tlsKeyFile].map((file) => readFileSync(file, 'utf8'));
+  return { port, certificate: { cert: cert ?? '', key: key ?? '' } };
 }
 
 /** `drachtio://:secret@host:port`; the setting was judged already. */

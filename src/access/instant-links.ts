@@ -194,7 +194,8 @@ function agentOf(link: InstantLink): NewAgent {
     isEnabled: true,
     language: 'en',
     systemPrompt: link.prompt,
-    greetingText: '',
+    // A prompt says what to talk of, not how to begin; silence would look like a broken line.
+    greetingText: 'Hello!',
     voice: '',
     phrasebook: null,
     tools: [],

@@ -1,9 +1,15 @@
 import { randomId } from '../lib/random-id.ts';
+import type { InstantLink } from '../storage/instant-link-repository.ts';
 import type { PublicAdmissionRepository } from '../storage/public-admission-repository.ts';
+import { dayOf, secondsToMidnight } from './calendar-day.ts';
 
 /** Limits of one agent, over all its public doors together. Calls of its owner do not count. */
 export const PUBLIC_CALLS_AT_ONCE_MAX = 10;
 export const PUBLIC_CALLS_A_DAY_MAX = 50;
+
+/** Limits of all instant links of a workspace together; each has those of an agent besides. */
+export const LINK_CALLS_AT_ONCE_MAX = 50;
+export const LINK_CALLS_A_DAY_MAX = 500;
 
 /** A place for one call. Both methods may be called more than once. */
 export interface PublicPlace {
@@ -29,6 +35,18 @@ export interface PublicAdmissionOptions {
   readonly aDayMax?: number;
 }
 
+/** What is counted of an instant link. */
+export type LinkToAdmit = Pick<InstantLink, 'id' | 'workspaceId'>;
+
+interface PlaceLimits {
+  readonly atOnceMax: number;
+  readonly aDayMax: number;
+}
+
+const OF_ALL_LINKS: PlaceLimits = {
+  atOnceMax: LINK_CALLS_AT_ONCE_MAX,
+  aDayMax: LINK_CALLS_A_DAY_MAX,
+};
 const RETRY_AT_ONCE_SECONDS = 30;
 /** After so long without a sign of life a process holds no places any more. */
 const SILENCE_MS = 60_000;
@@ -49,13 +67,37 @@ export class PublicAdmission {
 
   /** @param subject what is counted: an agent's id, or of an instant link the link's */
   async admit(subject: string): Promise<PublicPlace | PublicRefusal> {
-    const { admissions, nowMs, atOnceMax, aDayMax } = this.#options;
+    const { atOnceMax, aDayMax } = this.#options;
+    return this.#admit(subject, { atOnceMax, aDayMax });
+  }
+
+  /** A link counts for itself as an agent does, and with all links of its workspace. */
+  async admitByLink({ id, workspaceId }: LinkToAdmit): Promise<PublicPlace | PublicRefusal> {
+    const ofWorkspace = await this.#admit(`links:${workspaceId}`, OF_ALL_LINKS);
+    if (!ofWorkspace.isAdmitted) return ofWorkspace;
+    const own = await this.admit(id);
+    if (!own.isAdmitted) {
+      await ofWorkspace.release();
+      return own;
+    }
+    const both = [ofWorkspace, own];
+    return {
+      isAdmitted: true,
+      connected: async () => void (await Promise.all(both.map((place) => place.connected()))),
+      release: async () => void (await Promise.all(both.map((place) => place.release()))),
+    };
+  }
+
+  async #admit(subject: string, limits: PlaceLimits): Promise<PublicPlace | PublicRefusal> {
+    const { admissions, nowMs } = this.#options;
+    const { atOnceMax: concurrentMax, aDayMax: dailyMax } = limits;
     const atMs = nowMs();
     await this.#sweepSometimes(atMs);
     const id = randomId('adm');
     const request = { id, subject, day: dayOf(atMs), atMs };
-    const limits = { concurrentMax: atOnceMax, dailyMax: aDayMax };
-    if (!(await admissions.admit({ ...request, ...limits }))) return this.#refusal(subject, atMs);
+    if (!(await admissions.admit({ ...request, concurrentMax, dailyMax }))) {
+      return this.#refusal(subject, atMs, limits);
+    }
     return {
       isAdmitted: true,
       connected: () => admissions.connected(id, nowMs()),
@@ -63,9 +105,9 @@ export class PublicAdmission {
     };
   }
 
-  async #refusal(subject: string, atMs: number): Promise<PublicRefusal> {
+  async #refusal(subject: string, atMs: number, { aDayMax }: PlaceLimits): Promise<PublicRefusal> {
     const { today } = await this.#options.admissions.counts(subject, dayOf(atMs));
-    return today >= this.#options.aDayMax
+    return today >= aDayMax
       ? { isAdmitted: false, limit: 'a-day', retryAfterSeconds: secondsToMidnight(atMs) }
       : { isAdmitted: false, limit: 'at-once', retryAfterSeconds: RETRY_AT_ONCE_SECONDS };
   }
@@ -76,15 +118,4 @@ export class PublicAdmission {
     this.#sweptAtMs = atMs;
     await this.#options.admissions.sweep(atMs - SILENCE_MS, dayOf(atMs), atMs);
   }
-}
-
-const DAY_MS = 86_400_000;
-
-/** The calendar day of UTC. */
-function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10);
-}
-
-function secondsToMidnight(atMs: number): number {
-  return Math.ceil((DAY_MS - (atMs % DAY_MS)) / 1000);
 }

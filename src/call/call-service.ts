@@ -1,6 +1,6 @@
 import type { AgentSnapshot } from '../model/agent.ts';
-import type { CallRecord } from '../model/call.ts';
-import type { EndReason } from '../model/end-reason.ts';
+import type { CallDoor, CallRecord } from '../model/call.ts';
+import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
@@ -10,6 +10,9 @@ import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
+import type { CallGate, GateRefusal } from './call-gate.ts';
+import type { CallObserver } from './call-observer.ts';
+import { isWithin } from './call-window.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
@@ -30,18 +33,14 @@ export interface AgentDirectory {
   findOwned(workspaceId: WorkspaceId, id: AgentId): Promise<AgentSnapshot | null>;
 }
 
-/** Looks on from outside: metrics, logs, live views. None may throw. */
-export interface CallObserver {
-  onStarted?(call: CallRecord): void;
-  onEnded?(call: CallRecord, ending: CallEnding, turns: readonly TranscriptTurn[]): void;
-}
-
 export interface CallServiceOptions extends CallParts {
   readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly admission: Admission;
-  readonly observer: CallObserver & Partial<Omit<CallListener, 'onEnded'>>;
+  /** Asked after `admission`, for what the workspace may have. */
+  readonly gate: CallGate;
+  readonly observer: CallObserver;
 }
 
 /** An owner who wants an agent to call somebody. */
@@ -53,18 +52,32 @@ export interface DialCallRequest {
   /** null: the trunk's own. */
   readonly fromNumber: string | null;
   readonly variables: Readonly<Record<string, string>>;
+  /** Who asked for it. */
+  readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
 }
 
 export type DialCallReply =
   | { readonly accepted: true; readonly record: CallRecord }
   | {
       readonly accepted: false;
-      readonly reason: 'agent-not-found' | Refusal['reason'] | TrunkDialErrorCode;
+      readonly reason:
+        | 'agent-not-found'
+        | 'call-window-restricted'
+        | Refusal['reason']
+        | GateRefusal['reason']
+        | 'internal-error'
+        | TrunkDialErrorCode;
     };
+
+/** Whom a call would reach, and as whom; or why there would be none. */
+export type DialPreviewReply =
+  | { readonly accepted: true; readonly from: string; readonly to: string }
+  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
 
 /** A browser that wants to speak to an agent. */
 export interface WebCallRequest {
   readonly agent: AgentSnapshot;
+  readonly door: CallDoor;
   readonly offerSdp: string;
   /** The two have met. At most once. */
   readonly onAnswered: () => void;
@@ -80,7 +93,8 @@ interface CallOwner {
 
 /** The browser of a live call offers again, e.g. since its network changed. */
 export interface WebResumption {
-  readonly agentId: AgentId;
+  /** null: whoever has the token may resume it. */
+  readonly agentId: AgentId | null;
   readonly resumeToken: string;
   readonly offerSdp: string;
 }
@@ -118,9 +132,14 @@ export class CallService {
     const place = this.#takeInbound(agent, line);
     if (!place.admitted) return this.#refuse(invite, line, agent, place.reason);
     const record = this.#newRecord(agent, originOf(invite, line));
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return this.#refuse(invite, line, agent, permitted);
+    }
     const party = new SipParty(invite, line, this.#options.pool);
     const release = () => place.release();
-    await this.#add(record, agent, party, { release }).begin();
+    await this.#add(record, permitted, party, { release }).begin();
   }
 
   /**
@@ -128,52 +147,80 @@ export class CallService {
    * whatever happens is on the call. Rejects only when storage fails.
    */
   async dial(request: DialCallRequest): Promise<DialCallReply> {
-    const { admission, directory, trunks, pool } = this.#options;
-    const { workspaceId, agentId, toNumber, fromNumber, variables } = request;
+    const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
+    const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
-    let numbers: ReturnType<TrunkService['preview']>;
-    try {
-      const caller = { number: fromNumber };
-      numbers = trunks.preview({ to: toNumber, caller, trunk: null });
-    } catch (error) {
-      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
-      throw error;
+    const { callWindow = null, timeZone = null } = agent;
+    if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
+      return { accepted: false, reason: 'call-window-restricted' };
+    }
+    const numbers = this.previewDial(request);
+    if (!numbers.accepted) return numbers;
+    if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
+      return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
     }
     const place = admission.admit(agent);
     if (!place.admitted) return { accepted: false, reason: place.reason };
     const origin: CallOrigin = {
       direction: 'outbound',
-      door: 'api',
+      door,
       fromNumber: numbers.from,
       toNumber: numbers.to,
       sipCallId: null,
     };
     const record = this.#newRecord(agent, origin);
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return { accepted: false, reason: permitted };
+    }
     const target = { to: toNumber, from: fromNumber, variables };
     const party = new OutboundParty(target, trunks, pool);
-    const call = this.#add(record, agent, party, { release: () => place.release() });
+    const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
     // Who is told the id may ask for the call at once.
     await call.recorded;
     return { accepted: true, record };
   }
 
+  /** What the trunks would say to a call: nothing is sent, counted or written. */
+  previewDial({
+    toNumber,
+    fromNumber,
+  }: Pick<DialCallRequest, 'toNumber' | 'fromNumber'>): DialPreviewReply {
+    try {
+      const caller = { number: fromNumber };
+      const numbers = this.#options.trunks.preview({ to: toNumber, caller, trunk: null });
+      return { accepted: true, ...numbers };
+    } catch (error) {
+      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
+      throw error;
+    }
+  }
+
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
-  async onWebOffer({ agent, offerSdp, onAnswered, onOver }: WebCallRequest): Promise<WebCallReply> {
+  async onWebOffer(request: WebCallRequest): Promise<WebCallReply> {
+    const { agent, door, offerSdp, onAnswered, onOver } = request;
     const place = this.#options.admission.admit(agent);
-    const record = this.#newRecord(agent, WEB_ORIGIN);
+    const record = this.#newRecord(agent, { ...WEB_ORIGIN, door });
     if (!place.admitted) {
       onOver();
       this.#writeRefused(record, place.reason, null);
       return { accepted: false, reason: place.reason };
     }
-    const party = new WebParty(offerSdp, this.#options.pool);
     const release = () => {
       place.release();
       onOver();
     };
-    const call = this.#add(record, agent, party, { release, onAnswered });
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      release();
+      this.#writeRefused(record, permitted, null);
+      return { accepted: false, reason: permitted };
+    }
+    const party = new WebParty(offerSdp, this.#options.pool);
+    const call = this.#add(record, permitted, party, { release, onAnswered });
     void call.begin();
     const answer = await party.answer;
     return answer.accepted ? { ...answer, callId: record.id } : answer;
@@ -188,7 +235,7 @@ export class CallService {
     { agentId, resumeToken, offerSdp }: WebResumption,
   ): Promise<string | null> {
     const call = this.#calls.get(id);
-    if (call === undefined || call.agent.id !== agentId) return null;
+    if (call === undefined || (agentId !== null && call.agent.id !== agentId)) return null;
     return call.party instanceof WebParty ? call.party.resume(resumeToken, offerSdp) : null;
   }
 
@@ -237,28 +284,56 @@ export class CallService {
     return { admitted: true, release };
   }
 
+  /**
+   * The agent as the workspace can pay for it, or why not at all. What cannot be counted is not
+   * let in.
+   */
+  async #permit(
+    record: CallRecord,
+    agent: AgentSnapshot,
+  ): Promise<AgentSnapshot | GateRefusal['reason'] | 'internal-error'> {
+    const { gate, log } = this.#options;
+    try {
+      const { timeLimitSeconds: limit } = agent;
+      const permit = await gate.admit({ ...record, timeLimitSeconds: limit });
+      if (!permit.admitted) return permit.reason;
+      const { timeLimitSeconds } = permit;
+      return timeLimitSeconds === agent.timeLimitSeconds ? agent : { ...agent, timeLimitSeconds };
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be counted');
+      return 'internal-error';
+    }
+  }
+
   #add(record: CallRecord, agent: AgentSnapshot, party: Party, owner: CallOwner): Call {
     const call = new Call(record, agent, party, this.#options, this.#listener(owner));
     this.#calls.set(record.id, call);
-    this.#options.observer.onStarted?.(record);
+    this.#options.observer.onProgress?.(record, { type: 'initiated' });
     return call;
   }
 
   #listener({ release, onAnswered }: CallOwner): CallListener {
     const { observer } = this.#options;
     return {
-      onAnswered: (call) => {
-        onAnswered?.();
-        observer.onAnswered?.(call);
+      onProgress: (call, progress) => {
+        if (progress.type === 'answered') onAnswered?.();
+        observer.onProgress?.(call.record, progress);
       },
-      onTurn: (call, turn) => observer.onTurn?.(call, turn),
-      onActivity: (call, activity) => observer.onActivity?.(call, activity),
+      onTurn: (call, turn) => observer.onTurn?.(call.record, turn),
       onEnded: (call, ending) => {
         release();
-        observer.onEnded?.(call.record, ending, call.turns);
+        this.#tellEnded(call.record, ending, call.turns);
         void call.ended.then(() => this.#calls.delete(call.record.id));
       },
     };
+  }
+
+  #tellEnded(record: CallRecord, ending: CallEnding, turns: readonly TranscriptTurn[]): void {
+    const { reason, sipStatus, detail } = ending;
+    const { observer } = this.#options;
+    observer.onEnded?.(record, ending, turns);
+    const blame = blameOf(reason);
+    observer.onProgress?.(record, { type: 'ended', reason, blame, sipStatus, detail });
   }
 
   #newRecord(agent: AgentSnapshot, origin: CallOrigin): CallRecord {
@@ -294,11 +369,11 @@ export class CallService {
     const { journal, log, nowMs, observer } = this.#options;
     const endedAtMs = nowMs();
     const ending: CallEnding = { endedAtMs, reason, sipStatus, detail: null, report: null };
-    observer.onStarted?.(record);
-    observer.onEnded?.(record, ending, []);
+    observer.onProgress?.(record, { type: 'initiated' });
+    this.#tellEnded(record, ending, []);
     journal
       .started(record)
-      .then(() => journal.ended(record.id, ending))
+      .then(() => journal.ended(record, ending))
       .catch((error: unknown) => log.error({ err: error }, 'a refused call could not be written'));
   }
 }
@@ -307,9 +382,8 @@ export class CallService {
 type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
 
 /** Nobody knows who sits at a browser. */
-const WEB_ORIGIN: CallOrigin = {
+const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
   direction: 'inbound',
-  door: 'web-offer',
   fromNumber: '',
   toNumber: '',
   sipCallId: null,

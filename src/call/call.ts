@@ -1,10 +1,11 @@
 import type { Logger } from '../observability/logger.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
+import type { CallProgress } from '../model/call-progress.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 import { SDP_VERDICTS, SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
 import type { SipLegEnd } from '../signaling/sip-leg.ts';
@@ -24,9 +25,9 @@ export interface CallParts {
 
 /** What a call tells its service. */
 export interface CallListener {
-  onAnswered(call: Call): void;
+  /** All but `initiated` and `ended`. */
+  onProgress(call: Call, progress: CallProgress): void;
   onTurn(call: Call, turn: TranscriptTurn): void;
-  onActivity(call: Call, activity: 'listening' | 'thinking' | 'speaking'): void;
   /** Everything is released and the ending is on its way to the journal. Exactly once. */
   onEnded(call: Call, ending: CallEnding): void;
 }
@@ -58,6 +59,7 @@ export class Call {
   #answeredAtMs: number | null = null;
   #voice: VoiceLeg | null = null;
   #isConversing = false;
+  readonly #captionWatchers = new Set<(caption: Caption) => void>();
   readonly #turns: TranscriptTurn[] = [];
 
   constructor(
@@ -113,6 +115,26 @@ export class Call {
     return true;
   }
 
+  /** Presses keys on the line. False when there is no conversation. */
+  sendDigits(digits: string): boolean {
+    if (!this.#isConversing || this.#state !== 'active') return false;
+    this.#voice?.sendDigits(digits);
+    return true;
+  }
+
+  /**
+   * Tells what either side is saying, as it is being said, in order with the turns. Costs the
+   * call nothing while nobody watches. Gives the function that stops it.
+   */
+  watchCaptions(watcher: (caption: Caption) => void): () => void {
+    this.#captionWatchers.add(watcher);
+    if (this.#captionWatchers.size === 1) this.#voice?.watch(true);
+    return () => {
+      if (!this.#captionWatchers.delete(watcher)) return;
+      if (this.#captionWatchers.size === 0 && !this.#isEnding()) this.#voice?.watch(false);
+    };
+  }
+
   /** Ends the call at once: the party told, media released, record written. Idempotent. */
   hangUp(reason: EndReason): Promise<void> {
     this.#endNow(reason, null);
@@ -143,7 +165,13 @@ export class Call {
       },
       voiceEvents: this.#voiceEvents(),
       holdVoice: (voice) => this.#holdVoice(voice),
-      ringing: () => this.#onRinging(),
+      dialing: (trunk, attempt) => {
+        this.#listener.onProgress(this, { type: 'dialing', trunk, attempt });
+      },
+      ringing: (sipStatus) => this.#onRinging(sipStatus),
+      earlyMedia: (sipStatus) => {
+        this.#listener.onProgress(this, { type: 'early-media', sipStatus });
+      },
       answered: () => this.#onAnswered(),
       converse: () => this.#converse(),
       end: (reason, end) => this.#endNow(reason, end),
@@ -156,11 +184,13 @@ export class Call {
       return false;
     }
     this.#voice = voice;
+    if (this.#captionWatchers.size > 0) voice.watch(true);
     return true;
   }
 
-  #onRinging(): void {
+  #onRinging(sipStatus: number): void {
     if (this.#state !== 'offered') return;
+    this.#listener.onProgress(this, { type: 'ringing', sipStatus });
     this.#advance('ring');
     void this.#write('ringing', this.#parts.journal.ringing(this.#record.id));
   }
@@ -169,7 +199,7 @@ export class Call {
     this.#advance('answer');
     this.#answeredAtMs = this.#parts.nowMs();
     void this.#write('answered', this.#parts.journal.answered(this.#record.id, this.#answeredAtMs));
-    this.#listener.onAnswered(this);
+    this.#listener.onProgress(this, { type: 'answered' });
   }
 
   #onJoinFailed(error: unknown): void {
@@ -185,10 +215,15 @@ export class Call {
   #converse(): void {
     if (this.#isConversing || this.#voice === null) return;
     this.#isConversing = true;
+    const { agent } = this;
+    // What we know ourselves is not the caller's to say.
     const variables = {
+      ...this.party.variables,
+      agent_name: agent.displayName,
       caller_number: this.#record.fromNumber,
       called_number: this.#record.toNumber,
-      ...this.party.variables,
+      call_direction: this.#record.direction,
+      ...(typeof agent.timeZone === 'string' ? { time_zone: agent.timeZone } : {}),
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
     this.#voice.startConversation(this.agent, variables, answeredAtMs);
@@ -198,7 +233,10 @@ export class Call {
     return {
       onConnected: () => {},
       onTurn: (turn) => this.#onTurn(turn),
-      onActivity: (activity) => this.#listener.onActivity(this, activity),
+      onCaption: (caption) => {
+        for (const watcher of this.#captionWatchers) watcher(caption);
+      },
+      onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;
@@ -211,6 +249,7 @@ export class Call {
     if (this.#turns.length < TURNS_KEPT_MAX) this.#turns.push(turn);
     void this.#write('turn', this.#parts.journal.turn(this.#record.id, turn));
     this.#listener.onTurn(this, turn);
+    this.#listener.onProgress(this, { type: 'turn', turn });
   }
 
   /** The first caller decides the reason. */
@@ -239,7 +278,7 @@ export class Call {
       report,
     };
     this.#listener.onEnded(this, ending);
-    await this.#write('ended', this.#parts.journal.ended(this.#record.id, ending));
+    await this.#write('ended', this.#parts.journal.ended(this.record, ending));
   }
 
   #isEnding(): boolean {

@@ -26,5 +26,5 @@ export interface CallJournal {
   answered(id: CallId, answeredAtMs: number): Promise<void>;
   turn(id: CallId, turn: TranscriptTurn): Promise<void>;
   /** Resolves true when this was the ending that counts, false when the call had ended before. */
-  ended(id: CallId, ending: CallEnding): Promise<boolean>;
+  ended(call: CallRecord, ending: CallEnding): Promise<boolean>;
 }

@@ -82,7 +82,11 @@ export class OutboundParty implements Party {
         offerFor: (trunk) => this.#offerFor(trunk, voice),
         signal: this.#cancel.signal,
       },
-      { ...this.#dialog.events(desk), onProgress: (progress) => onProgress(desk, progress) },
+      {
+        ...this.#dialog.events(desk),
+        onAttempt: (attempt) => desk.dialing(attempt.trunk, attempt.number),
+        onProgress: (progress) => onProgress(desk, progress),
+      },
     );
   }
 
@@ -109,5 +113,6 @@ export class OutboundParty implements Party {
 
 function onProgress(desk: CallDesk, { type, sipStatus }: DialProgress): void {
   // 183 may be an announcement of the network's; a telephone rings with 180.
-  if (type === 'ringing' || sipStatus === 180) desk.ringing();
+  if (type === 'ringing' || sipStatus === 180) desk.ringing(sipStatus);
+  if (type === 'early-media') desk.earlyMedia(sipStatus);
 }

@@ -24,8 +24,12 @@ export interface CallDesk {
   readonly voiceEvents: VoiceLegEvents;
   /** The call owns this leg from now on. False: it has ended meanwhile, and the leg is closed. */
   holdVoice(voice: VoiceLeg): Promise<boolean>;
-  /** The remote side is being alerted. */
-  ringing(): void;
+  /** An INVITE went out by that trunk, the n-th of this call. */
+  dialing(trunk: string, attempt: number): void;
+  /** The remote side is being alerted, by the status that says so. */
+  ringing(sipStatus: number): void;
+  /** The network plays something before the answer. */
+  earlyMedia(sipStatus: number): void;
   /** The remote side and we have met: the call counts from now on. */
   answered(): void;
   /** The remote side hears us: the agent may begin. Once; later ones change nothing. */

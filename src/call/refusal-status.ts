@@ -5,6 +5,10 @@ const STATUS = {
   'agent-not-found': 404,
   'agent-disabled': 480,
   'agent-busy': 486,
+  'workspace-busy': 486,
+  // Not 503: another route of the carrier's would lead here too.
+  'quota-exceeded': 480,
+  'spend-cap-reached': 480,
   'no-common-codec': 488,
   'encryption-required': 488,
   'bad-offer': 400,

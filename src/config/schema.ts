@@ -70,6 +70,16 @@ const Sip = Type.Object(
     }),
     host: text({ default: '127.0.0.1', description: 'Address that SIP listens on.' }),
     port: port({ default: 5060, description: 'Port of SIP over UDP and TCP. 0 takes a free one.' }),
+    tls_port: Type.Optional(
+      port({
+        description:
+          'Port of SIP over TLS, usually 5061; 0 takes a free one. Unset: nobody connects by TLS.',
+      }),
+    ),
+    tls_cert_file: optionalText({
+      description: 'Certificate of SIP over TLS with its chain, PEM. Read again at SIGHUP.',
+    }),
+    tls_key_file: optionalText({ description: 'Its private key, PEM. Read again at SIGHUP.' }),
     external_address: optionalText({
       description: 'Address written into SIP headers when the daemon stands behind NAT.',
     }),
@@ -79,6 +89,33 @@ const Sip = Type.Object(
       description:
         'Addresses or networks (203.0.113.0/24) that may send requests. Loopback always may; others are dropped without an answer.',
     }),
+    websocket_origins: Type.Array(text({}), {
+      maxItems: 100,
+      default: [],
+      description:
+        'Web sites (https://shop.example.com) whose pages may use SIP over WebSocket at /sip of the HTTP port, beside our own pages. "*": all.',
+    }),
+    websocket_connections_max: count(
+      1,
+      100_000,
+      2000,
+      'SIP over WebSocket connections; more are refused.',
+    ),
+    websocket_connections_per_source_max: count(
+      1,
+      100_000,
+      500,
+      'SIP over WebSocket connections of one address; more are refused.',
+    ),
+    websocket_relay: Type.Optional(
+      Type.String({
+        pattern: '^wss?://[^\\s/]+/?[^\\s]*$',
+        maxLength: 2048,
+        expected: 'a ws:// or wss:// address',
+        description:
+          'With a drachtio-server: its own WebSocket port, to which /sip is relayed. Unset: /sip is refused there.',
+      }),
+    ),
     transactions_max: count(100, 1_000_000, 20_000, 'Transactions in hand; more are answered 503.'),
     packets_per_second_per_source: count(
       1,
@@ -205,6 +242,12 @@ const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
     call_seconds_max: count(10, 86_400, 3600, 'Longest call, whatever its agent allows.'),
+    click_to_call_per_minute: count(
+      1,
+      100_000,
+      60,
+      'Click-to-call requests of one agent per minute; more are answered 429.',
+    ),
     drain_timeout_seconds: count(
       0,
       86_400,
@@ -213,6 +256,18 @@ const Limits = Type.Object(
     ),
   },
   { ...strict, description: 'Limits of the whole daemon.' },
+);
+
+const Billing = Type.Object(
+  {
+    currency: Type.String({
+      pattern: '^[A-Z]{3}$',
+      expected: 'a code of ISO 4217 such as EUR',
+      default: 'USD',
+      description: 'Currency of workspaces that have no rates yet.',
+    }),
+  },
+  { ...strict, description: 'Billing: rates themselves are set by the API, for each workspace.' },
 );
 
 const Log = Type.Object(
@@ -239,6 +294,7 @@ export const ConfigSchema = Type.Object(
     tts: Tts,
     mail: Mail,
     limits: Limits,
+    billing: Billing,
     log: Log,
     data_dir: text({
       default: './data',
@@ -258,6 +314,15 @@ export const ConfigSchema = Type.Object(
         expected: 'pk_live_ and at least 24 letters or digits',
         secret: true,
         description: 'Owner key of the first workspace. Unset: made at the first start.',
+      }),
+    ),
+    sealing_key: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Fa-f]{64}$',
+        expected: '64 hexadecimal digits',
+        secret: true,
+        description:
+          'Key that seals secrets in the database. Unset: kept in sealing.key in the data folder.',
       }),
     ),
     numbers: Type.Record(Type.String({ maxLength: 128 }), text({ maxLength: 128 }), {

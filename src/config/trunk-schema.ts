@@ -148,7 +148,10 @@ export const TrunkSchema = Type.Object(
       'Time between OPTIONS that tell whether the trunk is up; 0: none, it counts as up.',
     ),
     large_requests_by_tcp: flag(false, 'Send requests above 1,300 bytes by TCP.'),
-    tls_verify: flag(true, "Check the carrier's certificate."),
+    tls_verify: flag(
+      true,
+      "Check the carrier's certificate: its time, who vouches for it, and that it bears the domain or a host of this trunk.",
+    ),
     tls_ca_file: Type.Optional(
       path("Certificates that vouch for the carrier. Unset: the system's."),
     ),

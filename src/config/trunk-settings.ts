@@ -7,6 +7,7 @@ import type { Trunk, TrunkHost } from '../signaling/trunk/trunk.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { isRecord } from './config-file.ts';
 import { expectedOf, type SettingSchema } from './settings.ts';
+import { isReadable } from './tls-settings.ts';
 import { type RawTrunk, TrunkSchema } from './trunk-schema.ts';
 
 export const TRUNKS_MAX = 256;
@@ -190,9 +191,17 @@ class TrunkJudge {
           : { username: raw.inbound_username, password: inbound },
       ...outboundOf(raw),
       ...mediaOf(raw),
+      tls: { verify: raw.tls_verify, caFile: this.#caFile(raw) },
       numbers: new Map(Object.entries(raw.numbers)),
       agent: raw.agent ?? null,
     };
+  }
+
+  #caFile({ tls_ca_file: file }: RawTrunk): string | null {
+    if (file === undefined) return null;
+    const path = resolve(this.#cwd, file);
+    if (!isReadable(path)) this.#note(['tls_ca_file'], `trunk tls_ca_file: cannot read ${file}`);
+    return path;
   }
 
   #secret(value: string | undefined, file: string | undefined, name: string): string | null {
@@ -235,7 +244,6 @@ function outboundOf(raw: RawTrunk) {
         : { expiresSeconds, refresher: refreshers[raw.session_refresher] },
     optionsSeconds: raw.options_seconds,
     prefersTcp: raw.large_requests_by_tcp,
-    tls: { verify: raw.tls_verify, caFile: raw.tls_ca_file ?? null },
   };
 }
 

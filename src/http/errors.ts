@@ -1,3 +1,4 @@
+import type { ClickToCallCode } from '../access/click-to-call-answer.ts';
 import { ChatError, type ChatErrorCode } from '../chat/chat-error.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import { StorageError } from '../storage/storage-error.ts';
@@ -6,11 +7,14 @@ import { StorageError } from '../storage/storage-error.ts';
 export type HttpErrorCode =
   | 'INVALID_ARGUMENT'
   | 'UNAUTHENTICATED'
+  | 'QUOTA_EXCEEDED'
+  | 'SPEND_CAP_REACHED'
   | 'PERMISSION_DENIED'
   | 'DESTINATION_NOT_ALLOWED'
   | 'CALLER_ID_NOT_ALLOWED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
+  | 'CALL_NOT_LIVE'
   | 'REQUEST_TIMEOUT'
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
@@ -23,7 +27,9 @@ export type HttpErrorCode =
   | 'RATE_LIMITED'
   | 'INTERNAL'
   | 'UNAVAILABLE'
-  | 'AGENT_BUSY';
+  | 'AGENT_BUSY'
+  | 'CALL_WINDOW_RESTRICTED'
+  | `CTC_${ClickToCallCode}`;
 
 interface CatalogEntry {
   readonly status: number;
@@ -34,11 +40,14 @@ interface CatalogEntry {
 export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   INVALID_ARGUMENT: { status: 400, message: 'The request is malformed.' },
   UNAUTHENTICATED: { status: 401, message: 'Give a valid key: Authorization: Bearer pk_live_…' },
+  QUOTA_EXCEEDED: { status: 402, message: 'Minutes or calls of the day or month are used up.' },
+  SPEND_CAP_REACHED: { status: 402, message: 'The workspace has spent what it may for now.' },
   PERMISSION_DENIED: { status: 403, message: 'The key lacks the scope that this needs.' },
   DESTINATION_NOT_ALLOWED: { status: 403, message: 'No trunk may call that number.' },
   CALLER_ID_NOT_ALLOWED: { status: 403, message: 'That number may not be the caller.' },
   NOT_FOUND: { status: 404, message: 'There is no such thing.' },
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
+  CALL_NOT_LIVE: { status: 409, message: 'Nobody is talking in this call.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
@@ -52,6 +61,23 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   INTERNAL: { status: 500, message: 'Something went wrong on our side.' },
   UNAVAILABLE: { status: 503, message: 'The service cannot do this now; try again later.' },
   AGENT_BUSY: { status: 503, message: 'The agent has as many calls as it may; try again later.' },
+  CALL_WINDOW_RESTRICTED: {
+    status: 422,
+    message: 'The agent may call nobody at this time of day.',
+  },
+  CTC_MISSING_HEADERS: { status: 400, message: 'Missing headers' },
+  CTC_AGENT_FETCH_FAILED: { status: 500, message: 'Error fetching agent' },
+  CTC_INVALID_API_KEY: { status: 403, message: 'Invalid API key' },
+  CTC_AGENT_DISABLED: { status: 400, message: 'Agent is disabled' },
+  CTC_AGENT_NOT_CONFIGURED: { status: 400, message: 'Agent not configured' },
+  CTC_INVALID_SIGNATURE: { status: 403, message: 'Invalid signature' },
+  CTC_CALL_IN_PROGRESS: { status: 400, message: 'Call already in progress' },
+  CTC_CALL_FAILED: { status: 500, message: 'Error initiating call' },
+  CTC_INVALID_NUMBER: { status: 400, message: 'Invalid phone number' },
+  CTC_INVALID_VARIABLES: { status: 400, message: 'Invalid variables' },
+  CTC_INVALID_BODY: { status: 400, message: 'Invalid request body' },
+  CTC_TOO_OFTEN: { status: 429, message: 'Rate limit exceeded' },
+  CTC_DESTINATION_NOT_ALLOWED: { status: 403, message: 'Destination not allowed' },
 };
 
 /** One field that is wrong: where it stands, what is wrong, and a word for programs. */
@@ -66,6 +92,8 @@ interface HttpErrorOptions {
   readonly retryAfterSeconds?: number;
   /** Of `VALIDATION_FAILED`. */
   readonly issues?: readonly ValidationIssue[];
+  /** Of click-to-call: what stands in the body beside the code. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** Thrown by a route; the error handler gives it the shape of the route's API family. */
@@ -73,6 +101,7 @@ export class HttpError extends GatewayError<HttpErrorCode> {
   readonly status: number;
   readonly retryAfterSeconds: number | null;
   readonly issues: readonly ValidationIssue[];
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
     code: HttpErrorCode,
@@ -83,6 +112,7 @@ export class HttpError extends GatewayError<HttpErrorCode> {
     this.status = ERROR_CATALOG[code].status;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
     this.issues = options.issues ?? [];
+    this.details = options.details ?? {};
   }
 }
 
@@ -157,11 +187,49 @@ export interface ErrorContext {
 
 /**
  * APIs that answer errors in shapes of their own. Each has one serializer, and none answers in
- * another's shape. Public web calls, instant links, click-to-call and chat add theirs here.
+ * another's shape.
  */
-export type ApiFamily = 'v1' | 'public-web-call' | 'instant-links' | 'public-chat';
+export type ApiFamily =
+  | 'v1'
+  | 'public-web-call'
+  | 'instant-links'
+  | 'click-to-call'
+  | 'public-chat';
 
 export type ErrorSerializer = (error: HttpError, context: ErrorContext) => object;
+
+/** The codes of the click-to-call API; messages go with them, whatever the status. */
+export const CLICK_TO_CALL_CODES: Readonly<Record<ClickToCallCode, string>> = {
+  MISSING_HEADERS: 'ctc:001',
+  AGENT_FETCH_FAILED: 'ctc:002',
+  INVALID_API_KEY: 'ctc:003',
+  AGENT_DISABLED: 'ctc:004',
+  AGENT_NOT_CONFIGURED: 'ctc:005',
+  INVALID_SIGNATURE: 'ctc:006',
+  CALL_IN_PROGRESS: 'ctc:007',
+  CALL_FAILED: 'ctc:008',
+  INVALID_NUMBER: 'ctc:009',
+  INVALID_VARIABLES: 'ctc:010',
+  INVALID_BODY: 'ctc:011',
+  TOO_OFTEN: 'ctc:012',
+  DESTINATION_NOT_ALLOWED: 'ctc:013',
+};
+
+/** What click-to-call itself does not say, the server does: a body too large, a bug, a stop. */
+function clickToCallError(error: HttpError, { requestId }: ErrorContext): object {
+  const own = Object.entries(CLICK_TO_CALL_CODES).find(([code]) => error.code === `CTC_${code}`);
+  if (own !== undefined) {
+    return { code: own[1], message: error.message, request_id: requestId, ...error.details };
+  }
+  const [code, name] =
+    error.code === 'RATE_LIMITED'
+      ? (['ctc:012', 'CTC_TOO_OFTEN'] as const)
+      : error.status < 500
+        ? (['ctc:011', 'CTC_INVALID_BODY'] as const)
+        : (['ctc:008', 'CTC_CALL_FAILED'] as const);
+  const { message } = ERROR_CATALOG[name];
+  return { code, message, request_id: requestId, detail: error.message };
+}
 
 const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
   v1: ({ code, message }, { requestId, publicUrl }) => ({
@@ -179,6 +247,7 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
     code,
     request_id: requestId,
   }),
+  'click-to-call': clickToCallError,
   'public-chat': ({ code, message }, { requestId }) => ({
     detail: message,
     code,
@@ -190,6 +259,7 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
 const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [
   ['/v1/calls/public/', 'public-web-call'],
   ['/v1/instant-voice-links', 'instant-links'],
+  ['/api/click-to-call', 'click-to-call'],
   ['/api/agents/', 'public-chat'],
   ['/api/public/', 'public-chat'],
   ['/v1/', 'v1'],

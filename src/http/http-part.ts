@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { createHttpServer, type HttpServerOptions } from './server.ts';
+import { serveUpgrades, type UpgradeDoors } from './upgrades.ts';
 
 export interface HttpPartOptions extends Omit<HttpServerOptions, 'publicUrl'> {
   readonly host: string;
@@ -8,6 +9,8 @@ export interface HttpPartOptions extends Omit<HttpServerOptions, 'publicUrl'> {
   readonly port: number;
   /** Left out: made from host and port once they are known. */
   readonly publicUrl?: string;
+  /** Who takes WebSockets, by path. */
+  readonly upgrades?: UpgradeDoors;
 }
 
 /** The listening server, as a part of the daemon. */
@@ -28,8 +31,9 @@ export class HttpPart {
   }
 
   async start(): Promise<void> {
-    const { host, port, log } = this.#options;
+    const { host, port, log, upgrades, trustedProxies } = this.#options;
     const app = await createHttpServer({ ...this.#options, publicUrl: () => this.publicUrl });
+    serveUpgrades(app.server, upgrades ?? {}, trustedProxies);
     await app.listen({ host, port });
     this.#app = app;
     const address = app.server.address();

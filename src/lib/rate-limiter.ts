@@ -35,6 +35,13 @@ export class RateLimiter {
     return { isAllowed: true, left: max - window.count };
   }
 
+  /** Whether one more would be refused; counts nothing and remembers nothing. */
+  isFull(key: string, nowMs: number): boolean {
+    const window = this.#windows.get(key);
+    if (window === undefined || nowMs - window.beganAtMs >= this.#options.windowMs) return false;
+    return window.count >= this.#options.max;
+  }
+
   #windowOf(key: string, nowMs: number): Window {
     const known = this.#windows.get(key);
     if (known !== undefined && nowMs - known.beganAtMs < this.#options.windowMs) return known;

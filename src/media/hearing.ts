@@ -8,6 +8,12 @@ import type { RtpHeader } from './rtp/rtp-packet.ts';
 
 /** Longest packet is 120 ms; with what was left over that is 7 frames. */
 const FIFO_FRAMES = 8;
+/** Frames of a stall that are made up for, and how many on one tick. */
+const OWED_FRAMES_MAX = 32;
+const CATCH_UP_FRAMES = 4;
+/** Without packets to make it up from, the clock jumps after this many ticks. */
+const OWED_TICKS_MAX = 10;
+
 /** A frame below this level (RMS) may be dropped to shorten the delay without being missed. */
 const QUIET_RMS = 250;
 
@@ -29,6 +35,9 @@ export class Hearing implements AudioSource {
   #resampler: Resampler | null = null;
   #ssrc = -1;
   #frames = 0;
+  /** Frames that a stall of this thread left out, while their packets wait to be read. */
+  #owedFrames = 0;
+  #owedTicks = 0;
   #hasRtpEvents = false;
   readonly #frameListeners: ((frame: AudioFrame, mediaTimeMs: number) => void)[] = [];
   readonly #digitListeners: ((digit: string) => void)[] = [];
@@ -116,9 +125,38 @@ export class Hearing implements AudioSource {
     if (digit !== null) this.#digit(digit);
   }
 
-  /** Delivers the frame of this tick. After a stall the media clock jumps with real time. */
+  /**
+   * Delivers the frame of this tick. After a stall the packets of that time come all at once:
+   * their frames follow as fast as four a tick, since whoever listens can hear faster than
+   * real time. What does not come is skipped, and the media clock jumps with real time.
+   */
   tick(missed: number): void {
-    this.#frames += missed;
+    if (missed > 0) this.#owe(missed);
+    this.#deliverNext();
+    if (this.#owedFrames > 0) this.#catchUp();
+  }
+
+  #owe(missed: number): void {
+    const owed = Math.min(OWED_FRAMES_MAX, this.#owedFrames + missed);
+    this.#frames += this.#owedFrames + missed - owed;
+    this.#owedFrames = owed;
+    this.#owedTicks = 0;
+  }
+
+  #catchUp(): void {
+    for (let count = 0; count < CATCH_UP_FRAMES && this.#owedFrames > 0; count += 1) {
+      if (this.#jitter.depth <= this.#jitter.targetDepth) break;
+      this.#owedFrames -= 1;
+      this.#owedTicks = 0;
+      this.#deliverNext();
+    }
+    this.#owedTicks += 1;
+    if (this.#owedTicks <= OWED_TICKS_MAX) return;
+    this.#frames += this.#owedFrames;
+    this.#owedFrames = 0;
+  }
+
+  #deliverNext(): void {
     const frameSamples = this.#silence.length;
     if (this.#fifoLength === 0) {
       const pcm = this.#nextPcm();
@@ -133,7 +171,8 @@ export class Hearing implements AudioSource {
 
   /** A frame of silence: we told the other side not to send. */
   tickSilence(missed: number): void {
-    this.#frames += missed;
+    this.#frames += missed + this.#owedFrames;
+    this.#owedFrames = 0;
     this.#deliver(this.#silence);
   }
 
@@ -150,7 +189,8 @@ export class Hearing implements AudioSource {
       if (popped === 'silence' || popped === 'waiting') return this.#silence;
       if (popped === 'lost') return this.#atLegRate(this.#conceal());
       const pcm = this.#decode();
-      const canDrop = this.#jitter.excess > 0 && (this.#jitter.isOverfull || isQuiet(pcm));
+      const isLate = this.#jitter.excess > 0 && this.#owedFrames === 0;
+      const canDrop = isLate && (this.#jitter.isOverfull || isQuiet(pcm));
       if (!canDrop) return this.#atLegRate(pcm);
       this.#jitter.excess -= 1;
     }

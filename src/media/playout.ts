@@ -57,6 +57,7 @@ export class Playout implements AudioSink {
 
   #isHeld = false;
   #isIdle = true;
+  #soundSinceMs = 0;
   #isClosed = false;
   #playedFrames = 0;
   #waiters: (() => void)[] = [];
@@ -123,6 +124,10 @@ export class Playout implements AudioSink {
     return this.#playedFrames * FRAME_MS;
   }
 
+  soundSinceMs(): number | null {
+    return this.#isIdle ? null : this.#soundSinceMs;
+  }
+
   hold(): void {
     if (this.#isHeld) return;
     this.#isHeld = true;
@@ -178,6 +183,7 @@ export class Playout implements AudioSink {
     this.#encoded[this.#head] = null;
     this.#head += 1;
     this.#playedFrames += 1;
+    if (this.#isIdle) this.#soundSinceMs = performance.timeOrigin + performance.now();
     this.#isIdle = false;
     this.#compact();
     // What is left may be an `end` alone.

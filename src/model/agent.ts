@@ -60,6 +60,13 @@ export interface IdleSettings {
   readonly prompts: readonly string[];
 }
 
+/** Times of day between which an agent may call somebody; over midnight when the end is earlier. */
+export interface CallWindow {
+  /** `HH:MM`. */
+  readonly start: string;
+  readonly end: string;
+}
+
 /** An agent as a call sees it: taken when the call starts and never changed by later edits. */
 export interface AgentSnapshot {
   readonly id: AgentId;
@@ -71,6 +78,12 @@ export interface AgentSnapshot {
   readonly systemPrompt: string;
   /** Spoken at answer; empty: the agent waits for the caller. */
   readonly greetingText: string;
+  /** Spoken on calls before the greeting, e.g. that they are recorded. */
+  readonly preCallAnnouncement?: string;
+  /** Null: it may call at any time. */
+  readonly callWindow?: CallWindow | null;
+  /** IANA name; null: the daemon's own. */
+  readonly timeZone?: string | null;
   /** Voice name of the text-to-speech provider; empty: the provider's own default. */
   readonly voice: string;
   readonly phrasebook: Phrasebook | null;

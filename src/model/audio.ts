@@ -49,6 +49,8 @@ export interface AudioSink {
   queuedMs(): number;
   /** Audio sent since the leg began, without silence. */
   playedMs(): number;
+  /** Unix time at which the first frame of what is being heard left; null in silence. */
+  soundSinceMs(): number | null;
   /** Stops sending at once and keeps the queue: barge-in, first stage. */
   hold(): void;
   /** Goes on with the very next sample. */

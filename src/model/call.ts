@@ -6,7 +6,13 @@ import type { LegReport } from './media.ts';
 export type CallDirection = 'inbound' | 'outbound';
 
 /** By which door the call came. */
-export type CallDoor = 'trunk' | 'sip-websocket' | 'web-offer' | 'click-to-call' | 'api';
+export type CallDoor =
+  | 'trunk'
+  | 'sip-websocket'
+  | 'web-offer'
+  | 'instant-link'
+  | 'click-to-call'
+  | 'api';
 
 /** A call as it stands in storage. Times are Unix milliseconds. */
 export interface CallRecord {

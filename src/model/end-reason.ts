@@ -16,6 +16,8 @@ export const END_REASONS = {
   'operator-hung-up': 'none',
   /** The call was transferred away. */
   transferred: 'none',
+  /** The last of the calls that its link was good for had just been taken by another. */
+  'link-used-up': 'caller',
   /** The call reached its time limit. */
   'time-limit': 'none',
   /** Nobody spoke through every idle prompt. */
@@ -43,6 +45,12 @@ export const END_REASONS = {
   'bad-offer': 'caller',
   /** The agent has as many calls as it may. SIP 486. */
   'agent-busy': 'operator',
+  /** The workspace has as many calls at once as it may. SIP 486. */
+  'workspace-busy': 'operator',
+  /** The workspace's minutes or calls of the day or month are used up. SIP 480. */
+  'quota-exceeded': 'operator',
+  /** The workspace has spent what it may in the day or month. SIP 480. */
+  'spend-cap-reached': 'operator',
   /** The daemon has as many calls, or media ports, as it may. SIP 503. */
   'at-capacity': 'gateway',
   /** Refused because the daemon is stopping. SIP 503. */

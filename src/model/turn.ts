@@ -22,6 +22,14 @@ export interface TurnStamps {
   readonly playoutEndedAtMs: number | null;
 }
 
+/** What one side is saying, as far as it is known; a later one replaces an earlier one of that turn. */
+export interface Caption {
+  /** That of the transcript's entry, once the turn is over. It may come to nothing. */
+  readonly turnId: TurnId;
+  readonly role: 'user' | 'agent';
+  readonly text: string;
+}
+
 /** One entry of a call's transcript. */
 export interface TranscriptTurn {
   readonly id: TurnId;

@@ -65,9 +65,10 @@ export interface SrfResponse extends SrfMessage {
 
 export interface SrfDialog {
   readonly id: string;
-  readonly sip: { readonly callId: string };
+  readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   readonly local: { readonly contact: string | undefined };
-  readonly remote: { readonly sdp: string | undefined };
+  /** `uri` is the Contact of the message that made the dialog. */
+  readonly remote: { readonly sdp: string | undefined; readonly uri: string };
   on(event: 'destroy', listener: (bye: SrfRequest, reason: string) => void): void;
   on(event: 'ack', listener: (ack: SrfRequest) => void): void;
   on(event: SrfDialogRequest, listener: (req: SrfRequest, res: SrfResponse) => void): void;

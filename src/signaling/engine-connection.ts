@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 
 import type { SrfClient } from './drachtio.ts';
 import { createSrf } from './drachtio.ts';
+import type { SipLeg } from './sip-leg.ts';
 import type { SignalingTimeouts } from './sip-settings.ts';
 import { CALLS_PER_CONNECTION_MAX } from './sip-settings.ts';
 
@@ -31,6 +32,8 @@ export class EngineConnection {
   readonly srf: SrfClient = createSrf();
   readonly #socket: Socket;
   readonly #events: EngineConnectionEvents;
+  /** Live legs by the key of their dialog (`dialogKey`). */
+  readonly legs = new Map<string, SipLeg>();
   readonly #calls = new Set<() => void>();
   readonly #connectTimer: NodeJS.Timeout;
   #pingTimer: NodeJS.Timeout | null = null;

@@ -13,6 +13,9 @@ import { plainText } from './sip-headers.ts';
 import type { SipLeg, SipLegEnd, SipLegEvents } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
 import { ACCEPT, OUTGOING_SDP_BYTES_MAX } from './sip-settings.ts';
+import { LegTransfers } from './transfer/leg-transfers.ts';
+import type { ReferRequest, ReferResult } from './transfer/refer.ts';
+import { type DialogIdentity, dialogKey } from './transfer/replaces.ts';
 
 /** Re-INVITEs sent again after 491 before giving up. */
 export const GLARE_RETRIES_MAX = 3;
@@ -40,8 +43,10 @@ export interface EstablishedLegOptions {
  */
 export class EstablishedLeg implements SipLeg {
   readonly sipCallId: string;
+  readonly identity: DialogIdentity;
   readonly #options: EstablishedLegOptions;
   readonly #offers: MidCallOffers;
+  readonly #transfers: LegTransfers;
   readonly #openRequests = new Set<(error: SignalingError) => void>();
   readonly #untrack: (() => void) | null;
   #state: 'live' | 'ending' | 'ended' = 'live';
@@ -62,6 +67,7 @@ export class EstablishedLeg implements SipLeg {
     const { dialog, connection, timeouts } = options;
     this.#options = options;
     this.sipCallId = dialog.sip.callId;
+    this.identity = { ...dialog.sip, remoteTarget: dialog.remote.uri };
     this.#isAckDue = options.isAckDue;
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -75,7 +81,16 @@ export class EstablishedLeg implements SipLeg {
       },
       options.answerDueCseq,
     );
+    this.#transfers = new LegTransfers({
+      requestMs: timeouts.requestMs,
+      newsMs: timeouts.referMs,
+      contact: () => dialog.local.contact,
+      isLive: () => this.#state === 'live',
+      request: (request, timeoutMs) => this.#request(request, timeoutMs),
+      tell: (what) => this.#tell(what),
+    });
     this.#listen(dialog);
+    connection.legs.set(this.#key, this);
     this.#untrack = connection.track(() => {
       this.#isByeOwed = false;
       this.#finish(ENGINE_LOST_END);
@@ -113,6 +128,10 @@ export class EstablishedLeg implements SipLeg {
     }
   }
 
+  refer(request: ReferRequest): Promise<ReferResult> {
+    return this.#transfers.refer(request);
+  }
+
   async sendInfoDigit(digit: string): Promise<void> {
     if (!/^[0-9*#A-D]$/.test(digit)) {
       throw new SignalingError('HEADER_MALFORMED', 'not a key of a telephone');
@@ -126,6 +145,11 @@ export class EstablishedLeg implements SipLeg {
       this.#options.timeouts.requestMs,
     );
     if (status >= 300) throw refused(status);
+  }
+
+  get #key(): string {
+    const { callId, localTag, remoteTag } = this.identity;
+    return dialogKey(callId, localTag, remoteTag);
   }
 
   #listen(dialog: SrfDialog): void {
@@ -149,7 +173,13 @@ export class EstablishedLeg implements SipLeg {
     dialog.on('options', (_req, res) => {
       answerOptions(res, false);
     });
-    for (const method of ['refer', 'message', 'notify', 'publish', 'subscribe'] as const) {
+    dialog.on('refer', (req, res) => {
+      this.#transfers.onRefer(req, res);
+    });
+    dialog.on('notify', (req, res) => {
+      this.#transfers.onNotify(req, res);
+    });
+    for (const method of ['message', 'publish', 'subscribe'] as const) {
       dialog.on(method, (req, res) => {
         log.info({ method }, 'an in-dialog request we do not take');
         answerPlainRequest(req, res, false);
@@ -215,6 +245,7 @@ export class EstablishedLeg implements SipLeg {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#offers.close();
+    this.#options.connection.legs.delete(this.#key);
     if (this.#byeTimer !== null) clearTimeout(this.#byeTimer);
     this.#untrack?.();
     const code = end === ENGINE_LOST_END ? 'ENGINE_LOST' : 'LEG_ENDED';
@@ -222,6 +253,7 @@ export class EstablishedLeg implements SipLeg {
       reject(new SignalingError(code, 'the leg ended while a request was under way'));
     }
     this.#openRequests.clear();
+    this.#transfers.close();
     try {
       // The first cause wins: a BYE of theirs that crosses ours changes nothing.
       this.#options.events.onEnded(this.#end ?? end ?? ENGINE_LOST_END);
@@ -288,7 +320,9 @@ export class EstablishedLeg implements SipLeg {
         clearTimeout(timer);
         if (response === undefined) fail(this.#engineRefusal(error));
         else resolve(response);
-        this.#endIfUnknown(response?.status ?? null);
+        if (mayTellOfDialog(options.method, response?.status)) {
+          this.#endIfUnknown(response?.status ?? null);
+        }
       });
     });
   }
@@ -307,6 +341,13 @@ export class EstablishedLeg implements SipLeg {
     this.#close({ reason: 'caller-lost', sipStatus, detail: null });
   }
 }
+
+/**
+ * NOTIFY may be unknown where the dialog is not, and a REFER that is not understood may go
+ * unanswered (RFC 5057 §5.1): neither ends a call.
+ */
+const mayTellOfDialog = (method: string, status: number | undefined): boolean =>
+  method !== 'NOTIFY' && !(method === 'REFER' && status === 408);
 
 const refused = (sipStatus: number): SignalingError =>
   new SignalingError('REQUEST_REFUSED', `the remote side answered ${sipStatus}`, {

@@ -6,6 +6,7 @@ import { ENGINE_LOST_END } from './leg-end.ts';
 import { respond } from './plain-requests.ts';
 import { SignalingError } from './signaling-error.ts';
 import { parseParty } from './sip-address.ts';
+import { transportOf } from './request-transport.ts';
 import { cseqNumber, keptHeaders, optionTags, plainText, reasonText } from './sip-headers.ts';
 import type { SipInvite, SipLeg, SipLegEnd, SipLegEvents, SipParty } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
@@ -18,6 +19,7 @@ export interface InboundInviteOptions {
   /** null: a late offer. */
   readonly offerSdp: string | null;
   readonly trunk: string | null;
+  readonly replaces: SipLeg | null;
   readonly timeouts: SignalingTimeouts;
   readonly log: SignalingLog;
 }
@@ -40,6 +42,8 @@ export class InboundInvite implements SipInvite {
   readonly headers: Readonly<Record<string, string>>;
   readonly offerSdp: string | null;
   readonly trunk: string | null;
+  readonly replaces: SipLeg | null;
+  signedInAs: string | null = null;
   readonly #options: InboundInviteOptions;
   readonly #untrack: (() => void) | null;
   readonly #verdictTimer: NodeJS.Timeout;
@@ -65,6 +69,7 @@ export class InboundInvite implements SipInvite {
     this.headers = keptHeaders(req);
     this.offerSdp = options.offerSdp;
     this.trunk = options.trunk;
+    this.replaces = options.replaces;
     req.on('cancel', (cancel) => {
       const detail = reasonText(cancel);
       this.#cancel({ reason: 'caller-canceled', sipStatus: 487, detail }, 'INVITE_CANCELED');
@@ -75,6 +80,11 @@ export class InboundInvite implements SipInvite {
     this.#untrack = connection.track(() => {
       this.#cancel(ENGINE_LOST_END, 'ENGINE_LOST');
     });
+  }
+
+  /** It ended, or has its verdict: nobody need be told of it any more. */
+  get isSettled(): boolean {
+    return this.#state === 'settled';
   }
 
   /** False when there are too many calls: the INVITE must be refused, and was not announced. */
@@ -125,13 +135,17 @@ export class InboundInvite implements SipInvite {
 
   refuse(
     status: number,
-    options: { readonly retryAfterSeconds?: number; readonly reasonText?: string } = {},
+    options: {
+      readonly retryAfterSeconds?: number;
+      readonly reasonText?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): void {
     if (status < 300 || status > 699) throw new TypeError(`${status} does not refuse a call`);
     if (this.#state !== 'waiting') return;
     this.#settle();
     const { retryAfterSeconds, reasonText: text } = options;
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = { ...options.headers };
     if (retryAfterSeconds !== undefined) {
       headers['Retry-After'] = String(Math.max(0, Math.ceil(retryAfterSeconds)));
     }
@@ -226,10 +240,4 @@ export class InboundInvite implements SipInvite {
     clearTimeout(this.#verdictTimer);
     this.#untrack?.();
   }
-}
-
-/** drachtio-server reports WebSocket as tcp; the Via knows better. */
-function transportOf(req: SrfRequest): string {
-  const via = /^\s*SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z]+)/.exec(req.get('via') ?? '')?.[1];
-  return (via ?? req.protocol).toLowerCase();
 }

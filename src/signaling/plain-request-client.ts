@@ -95,6 +95,16 @@ function listen(sent: SrfRequest, settle: (result: PlainResult) => void): void {
   });
 }
 
+/** Why nobody answered: what the engine found wrong with the connection; empty for an answer. */
+export function whyUnanswered(result: PlainResult | null): string {
+  if (result === null) return '';
+  if (result.type === 'unanswered') return result.why;
+  const { answer } = result;
+  if (!answer.isFromEngine) return '';
+  const found = /text="([^"]*)"/.exec(answer.get('reason') ?? '')?.[1];
+  return found ?? (answer.status === 408 ? 'no answer in time' : '');
+}
+
 /** 408 and 503 of the engine itself carry no source address: the request reached nobody. */
 export const isMadeByEngine = (res: SrfResponse): boolean => res.source_address === '';
 

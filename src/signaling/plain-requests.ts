@@ -33,7 +33,8 @@ export function answerOptions(res: SrfResponse, isDraining: boolean): void {
 
 /**
  * Everything that is not a call: what we know and do not take is 405, a NOTIFY that nobody
- * subscribed to and what belongs to a dialog we do not have is 481, the rest is 501.
+ * subscribed to and what belongs to a dialog we do not have is 481, REFER outside of one is 403, the
+ * rest is 501.
  */
 export function answerPlainRequest(req: SrfRequest, res: SrfResponse, isDraining: boolean): void {
   switch (req.method) {
@@ -50,8 +51,10 @@ export function answerPlainRequest(req: SrfRequest, res: SrfResponse, isDraining
     case 'INFO':
     case 'UPDATE':
       return respond(res, 481);
-    case 'MESSAGE':
     case 'REFER':
+      // Only whoever talks to us may hand us over.
+      return respond(res, 403);
+    case 'MESSAGE':
     case 'SUBSCRIBE':
     case 'PUBLISH':
     case 'REGISTER':

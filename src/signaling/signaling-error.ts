@@ -16,6 +16,8 @@ export type SignalingErrorCode =
   | 'REQUEST_TIMEOUT'
   /** Another re-INVITE of ours is still open. */
   | 'OFFER_PENDING'
+  /** Another REFER of ours is still open. */
+  | 'REFER_PENDING'
   /** A description larger than drachtio-server's admin port can take. */
   | 'SDP_TOO_LARGE'
   /** An address or header that cannot be written into a SIP message. */

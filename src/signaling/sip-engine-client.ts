@@ -9,12 +9,16 @@ import { checkDialRequest, OutboundDial } from './outbound-dial.ts';
 import type { PlainRequest, PlainResult } from './plain-request-client.ts';
 import { sendPlainRequest } from './plain-request-client.ts';
 import { answerPlainRequest, respond, ROUTED_METHODS } from './plain-requests.ts';
+import { isWebSocket, transportOf } from './request-transport.ts';
 import { SignalingError } from './signaling-error.ts';
 import type { InboundRequest, InboundVerdict } from './trunk/inbound-policy.ts';
 import { offerBody, unsupportedExtensions } from './sip-headers.ts';
-import type { SipInvite } from './sip-leg.ts';
+import type { SipInvite, SipLeg } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
 import { ACCEPT, SIGNALING_TIMEOUTS } from './sip-settings.ts';
+import type { WebSocketAuthorizer } from './web-socket-authorizer.ts';
+import { dialogKey, parseReplaces } from './transfer/replaces.ts';
+import { challengeHeaders, WebSocketDoor } from './web-socket-door.ts';
 
 export interface SipEngineOptions extends EngineAddress {
   /** Every new call. It may not throw; when it does, the INVITE is refused with 500. */
@@ -27,6 +31,8 @@ export interface SipEngineOptions extends EngineAddress {
   readonly trunkOf?: (sourceAddress: string) => string | null;
   /** Judges every INVITE before anything is made of it; takes the place of `trunkOf`. */
   readonly admit?: (request: InboundRequest) => InboundVerdict;
+  /** Who may sign in by WebSocket. Left out: nobody, whatever address the request comes from. */
+  readonly webSockets?: WebSocketAuthorizer;
   readonly timeouts?: Partial<SignalingTimeouts>;
   readonly log: SignalingLog;
 }
@@ -59,6 +65,7 @@ export function connectSipEngine(options: SipEngineOptions): SipSignaling {
 class SipEngineClient implements SipSignaling {
   readonly #options: SipEngineOptions;
   readonly #timeouts: SignalingTimeouts;
+  readonly #door: WebSocketDoor;
   #connection: EngineConnection;
   #isConnected = false;
   #isDraining = false;
@@ -72,6 +79,11 @@ class SipEngineClient implements SipSignaling {
   constructor(options: SipEngineOptions) {
     this.#options = options;
     this.#timeouts = { ...SIGNALING_TIMEOUTS, ...options.timeouts };
+    this.#door = new WebSocketDoor({
+      authorizer: options.webSockets ?? null,
+      log: options.log,
+      nowMs: () => performance.timeOrigin + performance.now(),
+    });
     this.#connection = this.#open();
   }
 
@@ -172,7 +184,9 @@ class SipEngineClient implements SipSignaling {
   #register(srf: SrfClient): void {
     for (const method of ROUTED_METHODS) {
       srf.use(method, (req, res) => {
-        if (req.method === 'INVITE') this.#onInvite(req, res);
+        const isByWebSocket = isWebSocket(transportOf(req));
+        if (req.method === 'INVITE') this.#onInvite(req, res, isByWebSocket);
+        else if (req.method === 'REGISTER' && isByWebSocket) void this.#door.register(req, res);
         else answerPlainRequest(req, res, this.#isDraining);
       });
     }
@@ -189,10 +203,14 @@ class SipEngineClient implements SipSignaling {
     return admit({ method, uri, sourceAddress, authorization: req.get('authorization') });
   }
 
-  #onInvite(req: SrfRequest, res: SrfResponse): void {
+  #onInvite(req: SrfRequest, res: SrfResponse, isByWebSocket: boolean): void {
     const refusal = refusalAtOnce(req);
     if (refusal !== null) {
       respond(res, refusal.status, { headers: refusal.headers });
+      return;
+    }
+    if (isByWebSocket) {
+      void this.#onWebSocketInvite(req, res);
       return;
     }
     const verdict = this.#admit(req);
@@ -200,21 +218,47 @@ class SipEngineClient implements SipSignaling {
       respond(res, verdict.status, { headers: challengeHeaders(verdict.challenges) });
       return;
     }
+    const invite = this.#inviteOf(req, res, verdict.trunk);
+    if (invite !== null) this.#announce(invite);
+  }
+
+  /** Never by a trunk and never trusted for its address: what counts is who signed in. */
+  async #onWebSocketInvite(req: SrfRequest, res: SrfResponse): Promise<void> {
+    const refusal = this.#door.refusalAtOnce(req);
+    if (refusal?.type === 'refuse') {
+      respond(res, refusal.status, { headers: refusal.headers });
+      return;
+    }
+    // Made first, so that a CANCEL is not missed while its caller is looked up.
+    const invite = this.#inviteOf(req, res, null);
+    if (invite !== null && (await this.#door.admitCall(invite, req))) this.#announce(invite);
+  }
+
+  /** Null when it was refused: it replaces nothing we have, or there are too many calls. */
+  #inviteOf(req: SrfRequest, res: SrfResponse, trunk: string | null): InboundInvite | null {
     const body = offerBody(req);
-    const { log, onInvite } = this.#options;
+    const replaced = replacedBy(req, this.#connection.legs);
+    if (typeof replaced === 'number') {
+      respond(res, replaced);
+      return null;
+    }
     const invite = new InboundInvite({
       connection: this.#connection,
       req,
       res,
       offerSdp: body.type === 'sdp' ? body.sdp : null,
-      trunk: verdict.trunk,
+      trunk,
+      replaces: replaced,
       timeouts: this.#timeouts,
-      log,
+      log: this.#options.log,
     });
-    if (!invite.isTracked) {
-      invite.refuse(503, { retryAfterSeconds: 10 });
-      return;
-    }
+    if (invite.isTracked) return invite;
+    invite.refuse(503, { retryAfterSeconds: 10 });
+    return null;
+  }
+
+  #announce(invite: InboundInvite): void {
+    const { log, onInvite } = this.#options;
     try {
       onInvite(invite);
     } catch (error) {
@@ -222,6 +266,20 @@ class SipEngineClient implements SipSignaling {
       invite.refuse(500);
     }
   }
+}
+
+/** The leg whose place an INVITE wants, null when it wants none; or why it cannot (RFC 3891 §3). */
+function replacedBy(
+  req: SrfRequest,
+  legs: ReadonlyMap<string, SipLeg>,
+): SipLeg | null | 400 | 481 | 486 {
+  const header = req.get('replaces');
+  if (header === undefined) return null;
+  const replaces = header.includes(',') ? null : parseReplaces(header);
+  if (replaces === null) return 400;
+  const leg = legs.get(dialogKey(replaces.callId, replaces.toTag, replaces.fromTag));
+  if (leg === undefined) return 481;
+  return replaces.isEarlyOnly ? 486 : leg;
 }
 
 /** What no agent could take, and so nobody is asked about. */
@@ -239,13 +297,4 @@ function refusalAtOnce(
   if (!req.has('contact')) return { status: 400, headers: {} };
   if (offerBody(req).type === 'unsupported') return { status: 415, headers: { Accept: ACCEPT } };
   return null;
-}
-
-/**
- * Challenges may not be joined by commas (RFC 3261 §7.3.1), and srf would join repeated names:
- * the further ones go as lines of their own inside the first value.
- */
-function challengeHeaders(challenges: readonly string[]): Record<string, string> {
-  if (challenges.length === 0) return {};
-  return { 'WWW-Authenticate': challenges.join('\r\nWWW-Authenticate: ') };
 }

@@ -1,4 +1,6 @@
 import type { EndReason } from '../model/end-reason.ts';
+import type { InboundRefer, ReferRequest, ReferResult } from './transfer/refer.ts';
+import type { DialogIdentity } from './transfer/replaces.ts';
 
 /** A SIP address as the other side wrote it: `sip:demo@host` gives user `demo`. */
 export interface SipParty {
@@ -37,11 +39,14 @@ export interface SipLegEvents {
   makeOffer(): string;
   /** SIP INFO with application/dtmf-relay or application/dtmf. One digit. */
   onDigit(digit: string): void;
+  /** REFER: the far side hands us over. Left out: it is declined. */
+  onRefer?(refer: InboundRefer): void;
 }
 
 /** An established SIP dialog with a remote party, whichever engine stands behind it. */
 export interface SipLeg {
   readonly sipCallId: string;
+  readonly identity: DialogIdentity;
   /**
    * Sends BYE and resolves when it was answered, or after its timeout. Idempotent, never rejects.
    * A BYE may not overtake the ACK (RFC 3261 §15), so it waits for that where it is still due.
@@ -54,6 +59,12 @@ export interface SipLeg {
   sendOffer(sdp: string): Promise<string>;
   /** Sends a digit by INFO, for trunks that want it. Rejects with `SignalingError`. */
   sendInfoDigit(digit: string): Promise<void>;
+  /**
+   * Refers the far side to somebody else (RFC 3515) and resolves with what became of it. One at
+   * a time. Rejects with `SignalingError` only for what cannot be sent as it is. The leg lives
+   * on: whoever has referred it away hangs up.
+   */
+  refer(request: ReferRequest): Promise<ReferResult>;
 }
 
 /** An INVITE that waits for our verdict. Exactly one of `answer` and `refuse` takes effect. */
@@ -76,6 +87,10 @@ export interface SipInvite {
   readonly offerSdp: string | null;
   /** Name of the trunk the source belongs to, null from loopback. */
   readonly trunk: string | null;
+  /** Who signed in to call by WebSocket; null for calls that came otherwise. */
+  readonly signedInAs: string | null;
+  /** A live leg whose place the caller wants (RFC 3891). Whether it may have it is its owner's word. */
+  readonly replaces: SipLeg | null;
   /** Sends 180, reliably (RFC 3262) where the caller requires it. */
   ring(): void;
   /**

@@ -16,6 +16,8 @@ export interface SignalingTimeouts {
   readonly reinviteMs: number;
   /** For the final answer after our CANCEL. */
   readonly cancelMs: number;
+  /** For news of a call that the far side makes since we referred it, each time anew. */
+  readonly referMs: number;
 }
 
 export const SIGNALING_TIMEOUTS: SignalingTimeouts = {
@@ -27,6 +29,7 @@ export const SIGNALING_TIMEOUTS: SignalingTimeouts = {
   requestMs: 10_000,
   reinviteMs: 35_000,
   cancelMs: 5_000,
+  referMs: 90_000,
 };
 
 /** What pino gives, and all that is used of it. Never given numbers, names or descriptions. */
@@ -46,7 +49,7 @@ export const OUTGOING_SDP_BYTES_MAX = 3_200;
 export const CALLS_PER_CONNECTION_MAX = 10_000;
 
 /** Methods we take, as `Allow` says them. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK';
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY';
 export const ACCEPT = 'application/sdp, application/dtmf-relay, application/dtmf';
 /** Extensions we understand (`Require` of anything else is 420). */
-export const SUPPORTED: readonly string[] = ['100rel', 'timer'];
+export const SUPPORTED: readonly string[] = ['100rel', 'timer', 'replaces'];

@@ -9,16 +9,30 @@ import { DEFAULT_TIMERS, type SipTimers } from './transaction/timers.ts';
 import { TimerWheel } from './transaction/timer-wheel.ts';
 import { advertiser } from './transport/advertise.ts';
 import { createResolver } from './transport/resolver.ts';
-import { openTcpTransport } from './transport/tcp-transport.ts';
-import type {
-  Flow,
-  HostPort,
-  Outbound,
-  Protocol,
-  Transport,
-  TransportEvents,
+import {
+  openTcpTransport,
+  openTlsTransport,
+  type TlsCertificate,
+  type TlsTransport,
+} from './transport/stream-transport.ts';
+import type { FindTlsPeer } from './transport/tls-peer.ts';
+import {
+  defaultPort,
+  type Flow,
+  type HostPort,
+  isWebSocket,
+  type Outbound,
+  type Place,
+  type Protocol,
+  type Transport,
+  type TransportEvents,
 } from './transport/transport.ts';
 import { openUdpTransport } from './transport/udp-transport.ts';
+import type {
+  WebSocketAcceptorOptions,
+  WebSocketHandshake,
+} from './transport/web-socket-acceptor.ts';
+import { WebSocketTransport } from './transport/web-socket-transport.ts';
 
 export interface SipEngineOptions {
   /** Address to bind; `0.0.0.0` for all. */
@@ -33,10 +47,19 @@ export interface SipEngineOptions {
   readonly allowSource?: (address: string) => boolean;
   /** Destinations whose requests above 1300 octets go by TCP. Default: none. */
   readonly prefersTcp?: (address: string) => boolean;
+  readonly tls?: TlsOptions;
+  readonly webSockets?: Partial<WebSocketAcceptorOptions>;
   readonly limits?: Partial<EngineLimits>;
   readonly guard?: Partial<GuardLimits>;
   /** For tests that cannot wait 32 s. */
   readonly timers?: Partial<SipTimers>;
+}
+
+export interface TlsOptions {
+  /** Null: nobody connects to us, but we may connect to others. */
+  readonly listener: { readonly port: number; readonly certificate: TlsCertificate } | null;
+  /** What is asked of those we connect to. Default: a certificate for the host that was named. */
+  readonly findPeer?: FindTlsPeer;
 }
 
 export interface ListeningOn {
@@ -52,6 +75,7 @@ export interface SipEngineStats extends Readonly<Counters> {
   readonly clientTransactions: number;
   readonly finishedTransactions: number;
   readonly timers: number;
+  readonly webSockets: number;
   readonly isOverloaded: boolean;
 }
 
@@ -60,6 +84,10 @@ export interface RunningSipEngine {
   readonly admin: { readonly host: string; readonly port: number };
   readonly listening: readonly ListeningOn[];
   stats(): SipEngineStats;
+  /** Takes an upgrade from the HTTP server: SIP over WebSocket (RFC 7118), or a refusal. */
+  acceptWebSocket(handshake: WebSocketHandshake): void;
+  /** Another certificate for TLS from now on. Throws when it cannot be used; the former stays. */
+  setTlsCertificate(certificate: TlsCertificate): void;
   /** Replaces the list of allowed sources while running. */
   setAllowSource(allow: (address: string) => boolean): void;
   /**
@@ -85,7 +113,9 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
   readonly #wheel: TimerWheel;
   readonly #guard: SourceGuard;
   readonly #core: EngineCore;
+  readonly #webSockets: WebSocketTransport;
   #transports: Transport[] = [];
+  #tls: TlsTransport | undefined;
   #adminServer: AdminServer | undefined;
   #admin = { host: '127.0.0.1', port: 0 };
   #sleep: NodeJS.Timeout | undefined;
@@ -108,6 +138,17 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
       epochMs: Date.now() - performance.now(),
       prefersTcp: options.prefersTcp ?? (() => false),
     });
+    const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
+    // No source is refused: browsers come from anywhere, and each request is asked who it is from.
+    this.#webSockets = new WebSocketTransport({
+      connectionsMax,
+      connectionsPerSourceMax,
+      isOriginAllowed: () => true,
+      ...options.webSockets,
+      idleMs: connectionIdleMs,
+      advertise: advertiser(options.externalAddress),
+      events: this,
+    });
     this.#wheel.onSchedule = (delayMs) => this.#wakeIn(delayMs);
   }
 
@@ -116,12 +157,16 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
   }
 
   get listening(): readonly ListeningOn[] {
-    return this.#transports.map(({ protocol, bound }) => ({ protocol, ...bound }));
+    return this.#transports
+      .filter(({ isListening }) => isListening)
+      .map(({ protocol, bound }) => ({ protocol, ...bound }));
   }
 
   async start(): Promise<void> {
     try {
       this.#transports = await this.#openTransports(BIND_ATTEMPTS_MAX);
+      this.#tls = await this.#openTls();
+      this.#transports.push(this.#tls);
       this.#adminServer = await this.#openAdmin();
     } catch (error) {
       await this.close();
@@ -141,8 +186,17 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
       clientTransactions: context.clients.size,
       finishedTransactions: context.servers.finishedSize,
       timers: this.#wheel.size,
+      webSockets: this.#webSockets.connections,
       isOverloaded: this.#core.isOverloaded,
     };
+  }
+
+  acceptWebSocket(handshake: WebSocketHandshake): void {
+    this.#webSockets.accept(handshake);
+  }
+
+  setTlsCertificate(certificate: TlsCertificate): void {
+    this.#tls?.setCertificate(certificate);
   }
 
   setAllowSource(allow: (address: string) => boolean): void {
@@ -157,6 +211,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
   async #closeAll(hurry: AbortSignal | undefined): Promise<void> {
     await this.#adminServer?.close();
     await this.#farewells(hurry);
+    await this.#webSockets.close();
     await Promise.all(this.#transports.map((transport) => transport.close()));
     clearTimeout(this.#sleep);
     this.#wheel.onSchedule = undefined;
@@ -191,14 +246,14 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
     this.#core.flowClosed(flow);
   }
 
-  flowTo(protocol: Protocol, remote: HostPort): Flow | undefined {
-    return this.#transports.find((transport) => transport.protocol === protocol)?.flowTo(remote);
+  flowTo(protocol: Protocol, place: Place): Flow | undefined {
+    if (isWebSocket(protocol)) return this.#webSockets.flowTo(place);
+    return this.#transports.find((transport) => transport.protocol === protocol)?.flowTo(place);
   }
 
   isSelf(protocol: Protocol, { address, port }: HostPort): boolean {
-    return this.#transports.some(
-      ({ bound, protocol: own }) =>
-        own === protocol && bound.port === port && bound.address === address,
+    return this.listening.some(
+      (own) => own.protocol === protocol && own.port === port && own.address === address,
     );
   }
 
@@ -209,20 +264,36 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
     const common = { host, advertise, events: this };
     const udp = await openUdpTransport({ ...common, port });
     try {
-      const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
-      const tcp = await openTcpTransport({
-        ...common,
-        port: udp.bound.port,
-        connectionsMax,
-        connectionsPerSourceMax,
-        idleMs: connectionIdleMs,
-      });
+      const tcp = await openTcpTransport({ ...this.#streamOptions(), port: udp.bound.port });
       return [udp, tcp];
     } catch (error) {
       await udp.close();
       if (port !== 0 || attemptsLeft <= 1) throw error;
       return this.#openTransports(attemptsLeft - 1);
     }
+  }
+
+  #streamOptions() {
+    const { host, externalAddress } = this.#options;
+    const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
+    return {
+      host,
+      advertise: advertiser(externalAddress),
+      events: this,
+      connectionsMax,
+      connectionsPerSourceMax,
+      idleMs: connectionIdleMs,
+    };
+  }
+
+  #openTls(): Promise<TlsTransport> {
+    const { listener = null, findPeer = () => undefined } = this.#options.tls ?? {};
+    return openTlsTransport({
+      ...this.#streamOptions(),
+      port: listener?.port ?? defaultPort('tls'),
+      certificate: listener?.certificate ?? null,
+      findPeer,
+    });
   }
 
   #openAdmin(): Promise<AdminServer> {

@@ -62,6 +62,7 @@ export class AgentTurn {
   /** The sink's count when our first audio was written, null before. */
   #startMs: number | null = null;
   #endsCall = false;
+  #isWritten = false;
 
   constructor(options: AgentTurnOptions) {
     this.#options = options;
@@ -81,6 +82,11 @@ export class AgentTurn {
 
   get isReleased(): boolean {
     return this.#isReleased;
+  }
+
+  /** All of it is made, and waits to be heard at most. */
+  get isWritten(): boolean {
+    return this.#isWritten;
   }
 
   /** Some of its audio was handed to the sink. */
@@ -155,6 +161,7 @@ export class AgentTurn {
     try {
       await this.#speakAll(parts);
       await this.#gate;
+      this.#isWritten = true;
       if (!signal.aborted) await this.#drained();
       if (signal.aborted) return { type: 'aborted' };
       return { type: 'spoken', endsCall: this.#endsCall };

@@ -20,7 +20,7 @@ export interface ConversationOptions {
     SpeechEngines,
     'clips' | 'detector' | 'speechToText' | 'textToSpeech' | 'fallbackTts'
   >;
-  readonly newTurnId: () => TurnId;
+  readonly newTurnId: (turn: Pick<TranscriptTurn, 'role' | 'via'>) => TurnId;
   readonly onTurn: (turn: TranscriptTurn) => void;
   readonly onActivity: (activity: Activity) => void;
   /**

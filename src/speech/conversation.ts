@@ -24,7 +24,8 @@ import { Timers } from './timers.ts';
 import type { Said } from './turn-taking/completeness.ts';
 import { isNoise } from './turn-taking/noise.ts';
 import { TurnLog } from './turn-log.ts';
-import { fixedClip, RetryBudget, type Voice } from './voice.ts';
+import { fixedClip, type Voice } from './voice.ts';
+import { wordsOf } from './words-of.ts';
 
 /** A turn that fails is apologized for; this many end the call. */
 const FAILED_TURNS_MAX = 3;
@@ -81,6 +82,8 @@ export class Conversation {
   #callerTurns = 0;
   /** What the agent had left to say when the caller took the word; null: it was not cut off. */
   #unheard: string | null = null;
+  /** It was the end of a question that "yes" answers. */
+  #isAnswer = false;
   #failedTurns = 0;
   #limitAtMs = 0;
 
@@ -125,8 +128,10 @@ export class Conversation {
       onWords: (text) => options.onCaption?.('user', text),
       onOnset: () => this.#timers.clear('idle'),
       onFalseAlarm: () => this.#next(),
-      onInterrupted: (unheard) => {
+      asks: (text) => this.#asks(text),
+      onInterrupted: (unheard, isAnswer) => {
         this.#unheard = unheard;
+        this.#isAnswer = isAnswer;
         this.#setActivity('listening');
       },
       onGuess: (text) => this.#guess(text),
@@ -155,9 +160,7 @@ export class Conversation {
     if (this.#phase !== 'new') return;
     this.#phase = 'live';
     const { source, agent } = this.#options;
-    source.onFrame((frame, mediaTimeMs) =>
-      this.#guard(() => this.#listening.hear(frame, mediaTimeMs)),
-    );
+    source.onFrame((frame) => this.#guard(() => this.#listening.hear(frame)));
     source.onDigit((digit) => this.#guard(() => this.#press(digit)));
     this.#startLimit(agent.timeLimitSeconds * 1000);
     const text = this.#greeting();
@@ -236,6 +239,13 @@ export class Conversation {
     return { text, isKnown, expects };
   }
 
+  /** A brain that does not know what it asks is judged by the question mark. */
+  #asks(text: string): boolean {
+    if (this.#brain.expects === undefined) return text.endsWith('?');
+    const said: Message = { role: 'assistant', content: text };
+    return this.#brain.expects([...this.#history.messages(), said]) === 'yes-no';
+  }
+
   #guess(text: string): void {
     if (this.#phase !== 'live') return;
     const history: Message[] = [...this.#history.messages(), { role: 'user', content: text }];
@@ -254,6 +264,7 @@ export class Conversation {
     this.#callerTurns += 1;
     const turnNumber = this.#callerTurns;
     const unheard = this.#unheard;
+    const isAnswer = this.#isAnswer;
     this.#unheard = null;
     const stamps = openStamps();
     stamps.speechStartedAtMs = utterance.speechStartedAtMs;
@@ -263,7 +274,7 @@ export class Conversation {
     this.#setActivity('thinking');
     let transcript: Transcript;
     try {
-      transcript = await this.#finalize();
+      transcript = await wordsOf(this.#listening, clock, this.#abort.signal);
     } catch (err) {
       return this.#phase === 'live' ? this.#failed(err) : undefined;
     }
@@ -271,7 +282,8 @@ export class Conversation {
     const isCurrent = turnNumber === this.#callerTurns;
     stamps.transcriptFinalAtMs = clock.nowMs();
     const { text } = transcript;
-    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted: unheard !== null })) {
+    const hasInterrupted = unheard !== null;
+    if (isNoise({ text, voicedMs: utterance.voicedMs, hasInterrupted, isAnswer })) {
       this.#speaking.dropSpeculation();
       // It was cut off by a cough or a "yeah": it says again what was not heard.
       if (unheard) this.#sayings.unshift({ text: () => unheard, isFixed: false });
@@ -281,19 +293,6 @@ export class Conversation {
     this.#history.addUser(text);
     // Words that came late, when the caller has said more since, are known but not answered.
     if (isCurrent && !this.#speaking.isBusy) this.#reply(text, stamps);
-  }
-
-  async #finalize(): Promise<Transcript> {
-    const budget = new RetryBudget();
-    for (;;) {
-      try {
-        return await this.#listening.finalize();
-      } catch (err) {
-        const error = toSpeechError(err, 'SPEECH_ENGINE_FAILED', 'hearing failed');
-        const mayRetry = await budget.mayRetry(error, this.#options.clock, this.#abort.signal);
-        if (!mayRetry || this.#listening.isOpen) throw error;
-      }
-    }
   }
 
   /** Answers the last user turn of the history, with the guess if it was right. */

@@ -9,6 +9,9 @@ import type { Said } from './turn-taking/completeness.ts';
 import { ECHO_THRESHOLD, EchoGuard } from './turn-taking/echo-guard.ts';
 import { Endpointing, PAUSE_MS } from './turn-taking/endpointing.ts';
 
+/** A question is answered by "yes" when no more than this of it is left to hear. */
+const ANSWER_BEFORE_END_MS = 700;
+
 /** An utterance that was taken for a turn. Times are Unix milliseconds. */
 export interface HeardUtterance {
   readonly speechStartedAtMs: number;
@@ -25,8 +28,13 @@ export interface ListeningOptions extends EarOptions {
   readonly onOnset: () => void;
   /** It was nothing: the agent goes on, or the silence does. */
   readonly onFalseAlarm: () => void;
-  /** The caller took the word from the agent, who had this left to say. */
-  readonly onInterrupted: (unheard: string) => void;
+  /** Whether "yes" would answer what the agent has said, once this is heard. */
+  readonly asks: (text: string) => boolean;
+  /**
+   * The caller took the word from the agent, who had this left to say. `isAnswer`: what was
+   * left is the end of a question, so "yes" is no mere sign of attention.
+   */
+  readonly onInterrupted: (unheard: string, isAnswer: boolean) => void;
   /** The caller pauses after these words: a reply may be prepared. */
   readonly onGuess: (text: string) => void;
   /** The turn is the agent's. `finalize` gives the words. */
@@ -40,7 +48,9 @@ export class Listening {
   readonly #endpointing = new Endpointing();
   readonly #echo = new EchoGuard();
   #isContesting = false;
-  #mediaTimeMs = 0;
+  #isAnswer = false;
+  /** Audio heard so far. Unlike the media clock it stands still while the thread is stalled. */
+  #heardMs = 0;
   #frameAtMs = 0;
   #isClosed = false;
 
@@ -60,16 +70,16 @@ export class Listening {
     return this.#ear.utterance.isOpen;
   }
 
-  hear(frame: AudioFrame, mediaTimeMs: number): void {
+  hear(frame: AudioFrame): void {
     if (this.#isClosed) return;
     const { clock, speaking } = this.#options;
-    this.#mediaTimeMs = mediaTimeMs;
+    this.#heardMs += (frame.samples.length * 1000) / frame.sampleRateHz;
     this.#frameAtMs = clock.nowMs();
     speaking.tick(this.#frameAtMs);
-    const event = this.#ear.hear(frame, mediaTimeMs, this.#echoThreshold(frame));
+    const event = this.#ear.hear(frame, this.#heardMs, this.#echoThreshold(frame));
     if (event === 'onset') this.#onset();
     if (event === 'voice') {
-      this.#endpointing.voiced(mediaTimeMs, false);
+      this.#endpointing.voiced(this.#heardMs, false);
       speaking.dropSpeculation();
     }
     if (!this.isOpen) return;
@@ -80,8 +90,10 @@ export class Listening {
   /** The agent begins to speak although the caller does: hold it until that is settled. */
   contest(): void {
     if (!this.isOpen) return;
+    const { speaking, asks } = this.#options;
     this.#isContesting = true;
-    this.#options.speaking.hold();
+    this.#isAnswer = speaking.endsWithin(ANSWER_BEFORE_END_MS) && asks(speaking.text);
+    speaking.hold();
   }
 
   /** The words of the utterance that was committed last. */
@@ -113,7 +125,7 @@ export class Listening {
   }
 
   #onset(): void {
-    this.#endpointing.voiced(this.#mediaTimeMs, true);
+    this.#endpointing.voiced(this.#heardMs, true);
     this.#endpointing.heard(this.#options.judge(''));
     this.#options.onOnset();
     if (this.#options.speaking.isBusy) this.contest();
@@ -123,10 +135,15 @@ export class Listening {
   #contest(): void {
     const { startedAtMs, voicedMs, voicedUntilMs } = this.#ear.utterance;
     const { speaking } = this.#options;
-    const silenceMs = this.#mediaTimeMs - voicedUntilMs;
+    const silenceMs = this.#heardMs - voicedUntilMs;
     // The words lag behind the voice: ask for them as soon as the voice pauses.
     if (silenceMs >= PAUSE_MS) this.#ear.pause();
-    const decision = decideBargeIn({ voicedMs, silenceMs, text: this.#ear.text });
+    const decision = decideBargeIn({
+      voicedMs,
+      silenceMs,
+      text: this.#ear.text,
+      isAnswer: this.#isAnswer,
+    });
     if (decision === 'hold') return;
     this.#isContesting = false;
     if (decision === 'resume') {
@@ -135,13 +152,13 @@ export class Listening {
       return this.#options.onFalseAlarm();
     }
     if (speaking.playedMs === 0) this.#endpointing.resumedAfterCommit(startedAtMs);
-    this.#options.onInterrupted(speaking.interrupt());
+    this.#options.onInterrupted(speaking.interrupt(), this.#isAnswer);
   }
 
   #listenOn(): void {
-    const silenceMs = this.#mediaTimeMs - this.#ear.utterance.voicedUntilMs;
+    const silenceMs = this.#heardMs - this.#ear.utterance.voicedUntilMs;
     if (silenceMs >= PAUSE_MS) this.#ear.pause();
-    switch (this.#endpointing.decide(this.#mediaTimeMs)) {
+    switch (this.#endpointing.decide(this.#heardMs)) {
       case 'wait':
         return;
       case 'speculate':
@@ -153,7 +170,7 @@ export class Listening {
 
   #commit(): void {
     const { startedAtMs, voicedUntilMs, voicedMs } = this.#ear.utterance;
-    this.#endpointing.committed(this.#mediaTimeMs);
+    this.#endpointing.committed(this.#heardMs);
     this.#ear.endUtterance();
     this.#options.onCommitted({
       speechStartedAtMs: this.#toUnixMs(startedAtMs),
@@ -162,7 +179,7 @@ export class Listening {
     });
   }
 
-  #toUnixMs(mediaTimeMs: number): number {
-    return this.#frameAtMs - (this.#mediaTimeMs - mediaTimeMs);
+  #toUnixMs(heardMs: number): number {
+    return this.#frameAtMs - (this.#heardMs - heardMs);
   }
 }

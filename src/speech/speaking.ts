@@ -58,6 +58,16 @@ export class Speaking {
     return this.#current?.turn.hasAudio === true && this.#options.sink.queuedMs() > 0;
   }
 
+  /** All that the current turn has to say so far. */
+  get text(): string {
+    return this.#current?.turn.generatedText ?? '';
+  }
+
+  /** The current turn is heard to its end within so long, if nothing holds it. */
+  endsWithin(ms: number): boolean {
+    return this.#current?.turn.isWritten === true && this.#options.sink.queuedMs() <= ms;
+  }
+
   /** Milliseconds heard of the current turn. */
   get playedMs(): number {
     return this.#current?.turn.playedMs() ?? 0;
@@ -118,10 +128,17 @@ export class Speaking {
 
   /** Once per frame: notices when the first packet of the turn has left. */
   tick(nowMs: number): void {
-    const { turn, stamps } = this.#current ?? {};
-    if (turn === undefined || stamps === undefined || stamps.playoutStartedAtMs !== null) return;
+    if (this.#current !== null) this.#dateStart(this.#current, nowMs);
+  }
+
+  #dateStart({ turn, stamps, beganAtMs }: Utterance, nowMs: number): void {
+    if (stamps.playoutStartedAtMs !== null) return;
     const playedMs = turn.playedMs();
-    if (playedMs > 0) stamps.playoutStartedAtMs = nowMs - playedMs;
+    if (playedMs === 0) return;
+    const sinceMs = this.#options.sink.soundSinceMs();
+    // What follows another sound without a pause is dated by how much of it was heard.
+    const isExact = sinceMs !== null && sinceMs >= beganAtMs;
+    stamps.playoutStartedAtMs = isExact ? sinceMs : Math.max(beganAtMs, nowMs - playedMs);
   }
 
   /** First stage of a barge-in. */
@@ -182,10 +199,11 @@ export class Speaking {
     });
   }
 
-  #record({ turn, stamps, beganAtMs }: Utterance, isInterrupted: boolean): void {
+  #record(utterance: Utterance, isInterrupted: boolean): void {
+    const { turn, stamps, beganAtMs } = utterance;
     const { history, log, clock } = this.#options;
     const nowMs = clock.nowMs();
-    this.tick(nowMs);
+    this.#dateStart(utterance, nowMs);
     const text = turn.heardText();
     history.addAgent({ heardText: turn.heardSinceRound(), isInterrupted });
     if (text === '') return;

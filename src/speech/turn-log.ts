@@ -2,7 +2,7 @@ import type { TurnId } from '../model/ids.ts';
 import type { TranscriptTurn, TurnStamps } from '../model/turn.ts';
 
 export interface TurnLogOptions {
-  readonly newTurnId: () => TurnId;
+  readonly newTurnId: (turn: Pick<TranscriptTurn, 'role' | 'via'>) => TurnId;
   readonly onTurn: (turn: TranscriptTurn) => void;
 }
 
@@ -20,6 +20,6 @@ export class TurnLog {
     this.#count += 1;
     // The stamps go on being written for the agent's turn that follows.
     const stamps = { ...turn.stamps };
-    this.#options.onTurn({ ...turn, id: this.#options.newTurnId(), index, stamps });
+    this.#options.onTurn({ ...turn, id: this.#options.newTurnId(turn), index, stamps });
   }
 }

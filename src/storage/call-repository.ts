@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
-import type { CallDirection, CallRecord } from '../model/call.ts';
+import type { Tariff } from '../model/billing.ts';
+import type { CallDirection, CallDoor, CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { type AgentId, asAgentId, asCallId, asTurnId, asWorkspaceId } from '../model/ids.ts';
 import type { CallId, WorkspaceId } from '../model/ids.ts';
@@ -22,7 +23,10 @@ export type NewCall = Pick<
   | 'toNumber'
   | 'sipCallId'
   | 'startedAtMs'
->;
+> & {
+  /** What it will be rated by; left out: nothing. */
+  readonly tariff?: Tariff | null;
+};
 
 /** How a call ended. */
 export interface CallEnd {
@@ -36,6 +40,9 @@ export interface CallFilter {
   readonly agentId?: AgentId;
   readonly status?: CallRecord['status'];
   readonly direction?: CallDirection;
+  readonly door?: CallDoor;
+  readonly fromNumber?: string;
+  readonly toNumber?: string;
   readonly startedFromMs?: number;
   readonly startedBeforeMs?: number;
   readonly endReason?: EndReason;
@@ -93,6 +100,7 @@ const CREATE: WriteStatement = {
     'to_number',
     'sip_call_id',
     'started_at_ms',
+    'tariff_json',
   ]),
 };
 
@@ -220,6 +228,9 @@ function listQuery(
   if (filter.agentId !== undefined) query.where('agent_id', filter.agentId);
   if (filter.status !== undefined) query.where('status', filter.status);
   if (filter.direction !== undefined) query.where('direction', filter.direction);
+  if (filter.door !== undefined) query.where('door', filter.door);
+  if (filter.fromNumber !== undefined) query.where('from_number', filter.fromNumber);
+  if (filter.toNumber !== undefined) query.where('to_number', filter.toNumber);
   if (filter.endReason !== undefined) query.where('end_reason', filter.endReason);
   if (filter.startedFromMs !== undefined) query.where('started_at_ms', '>=', filter.startedFromMs);
   if (filter.startedBeforeMs !== undefined) {
@@ -244,6 +255,7 @@ function createWrite(call: NewCall, instanceId: string): Write {
     cleanText(call.toNumber),
     call.sipCallId === null ? null : cleanText(call.sipCallId),
     Math.round(call.startedAtMs),
+    call.tariff === undefined || call.tariff === null ? null : JSON.stringify(call.tariff),
   ];
   return { statement: CREATE, id: call.id, subject: call.id, row };
 }

@@ -1,15 +1,8 @@
-import { asCallId, asWorkspaceId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { Connection } from './connection.ts';
+import { type ChargeOf, closeOrphans, type OrphanedCall } from './orphans.ts';
 import { isCertainlyDead, ownIdentity } from './process-identity.ts';
 import { insertMany, numberOf, textOf } from './rows.ts';
 import type { WriteQueue, WriteStatement } from './write-queue.ts';
-
-/** A call that its own process did not end. */
-export interface OrphanedCall {
-  readonly id: CallId;
-  readonly workspaceId: WorkspaceId;
-  readonly endedAtMs: number;
-}
 
 export interface InstanceLease {
   readonly instanceId: string;
@@ -31,6 +24,8 @@ export interface InstanceLeaseOptions {
   readonly nowMs: () => number;
   /** A process of another machine counts as gone when it has not said anything for so long. */
   readonly leaseMs: number;
+  /** What the calls of a dead process come to. */
+  readonly chargeOf: ChargeOf;
 }
 
 const START: WriteStatement = {
@@ -63,24 +58,6 @@ const STOP: WriteStatement = {
 const WITH_LIVE_CALLS = `SELECT * FROM instances WHERE id IN
   (SELECT instance_id FROM calls INDEXED BY calls_live WHERE ended_at_ms IS NULL)`;
 
-/** Also the calls' last turn counts as a sign of life. */
-const CLOSE: WriteStatement = {
-  name: 'orphans-close',
-  rank: 5,
-  sql: `UPDATE calls SET
-      status = CASE WHEN answered_at_ms IS NULL THEN 'failed' ELSE 'completed' END,
-      end_reason = 'daemon-crashed',
-      ended_at_ms = max(
-        w.value ->> 1,
-        started_at_ms,
-        coalesce(answered_at_ms, 0),
-        coalesce((SELECT CAST(max(ended_at_ms) AS INTEGER) FROM turns WHERE call_id = calls.id), 0)
-      )
-    FROM json_each(?1) AS w
-    WHERE calls.instance_id = w.value ->> 0 AND calls.ended_at_ms IS NULL
-    RETURNING calls.id AS id, calls.workspace_id AS workspace_id, calls.ended_at_ms AS ended_at_ms`,
-};
-
 export function createInstanceLease(options: InstanceLeaseOptions): InstanceLease {
   const { instanceId: id, writes, connection, nowMs, leaseMs } = options;
   const write = async (statement: WriteStatement, row: (string | number)[]) => {
@@ -110,14 +87,11 @@ export function createInstanceLease(options: InstanceLeaseOptions): InstanceLeas
         });
       });
       if (gone.length === 0) return [];
-      // One statement, which sees a call that another process has just ended as ended.
-      const rows = gone.map((row) => [textOf(row, 'id'), numberOf(row, 'heartbeat_at_ms')]);
-      const closed = await connection.all(CLOSE.sql, [JSON.stringify(rows)]);
-      return closed.map((row) => ({
-        id: asCallId(textOf(row, 'id')),
-        workspaceId: asWorkspaceId(textOf(row, 'workspace_id')),
-        endedAtMs: numberOf(row, 'ended_at_ms'),
+      const dead = gone.map((row) => ({
+        id: textOf(row, 'id'),
+        heartbeatAtMs: numberOf(row, 'heartbeat_at_ms'),
       }));
+      return closeOrphans({ writes, connection }, dead, options.chargeOf);
     },
 
     stop: () => write(STOP, [id, nowMs()]),

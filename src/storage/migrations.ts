@@ -8,8 +8,10 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
+import { LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
+import { CLICK_TO_CALL } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
 
 /**
@@ -130,6 +132,8 @@ const MIGRATIONS: readonly string[] = [
   INSTANT_LINKS,
   PUBLIC_ADMISSIONS,
   PUBLIC_CHAT,
+  LEDGER,
+  CLICK_TO_CALL,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

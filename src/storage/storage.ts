@@ -2,25 +2,37 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import knex, { type Knex } from 'knex';
 import { randomId } from '../lib/random-id.ts';
+import type { SealedBox } from '../lib/sealed-box.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
+import {
+  type BillingTermsRepository,
+  createBillingTermsRepository,
+} from './billing-terms-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
+import {
+  type ClickToCallRepository,
+  createClickToCallRepository,
+} from './click-to-call-repository.ts';
 import { Connection, pragmas } from './connection.ts';
-import { createInstanceLease, type InstanceLease, type OrphanedCall } from './instance-lease.ts';
+import { createInstanceLease, type InstanceLease } from './instance-lease.ts';
 import {
   createInstantLinkRepository,
   type InstantLinkRepository,
 } from './instant-link-repository.ts';
+import { createLedgerRepository, type LedgerRepository } from './ledger-repository.ts';
 import { migrate } from './migrations.ts';
+import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
 } from './public-admission-repository.ts';
+import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
 import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
@@ -34,6 +46,10 @@ export interface StorageOptions {
   readonly busyTimeoutMs?: number;
   /** After so long without a sign of life a process's calls are taken to be dead. */
   readonly leaseMs?: number;
+  /** For secrets that must be readable again. Left out: with a key beside the file. */
+  readonly sealedBox?: SealedBox;
+  /** What the calls of a dead process come to. Left out: nothing. */
+  readonly chargeOf?: ChargeOf;
   /** Told of calls that a dead process left, each exactly once over all processes. */
   onOrphanedCalls?(calls: readonly OrphanedCall[]): void;
 }
@@ -53,9 +69,12 @@ export interface Storage {
   readonly workspaces: WorkspaceRepository;
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
+  readonly ledger: LedgerRepository;
+  readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
+  readonly clickToCall: ClickToCallRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
   readonly publicLinks: PublicLinkRepository;
@@ -93,18 +112,30 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     const writes = new WriteQueue({ connection: writer });
     const instanceId = randomId('ins');
     // Not the writer's connection: there it would be part of whichever transaction is open.
-    const lease = createInstanceLease({ instanceId, writes, connection: reader, nowMs, leaseMs });
+    const lease = createInstanceLease({
+      instanceId,
+      writes,
+      connection: reader,
+      nowMs,
+      leaseMs,
+      chargeOf: options.chargeOf ?? nothing,
+    });
     await lease.start();
     const keeper = keepLease(lease, leaseMs, options);
+    let box = options.sealedBox ?? null;
+    const sealedBox = () => (box ??= openSealedBox(null, dirname(file)));
     await keeper.closeOrphans();
 
     return {
       workspaces: createWorkspaceRepository(writes, reader),
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
+      ledger: createLedgerRepository(reader),
+      billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
+      clickToCall: createClickToCallRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
       publicLinks: createPublicLinkRepository(writes, reader),
@@ -129,6 +160,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     throw error;
   }
 }
+
+const nothing: ChargeOf = ({ answeredAtMs, endedAtMs }) => ({
+  isAnswered: answeredAtMs !== null,
+  seconds: answeredAtMs === null ? 0 : Math.max(1, Math.ceil((endedAtMs - answeredAtMs) / 1000)),
+  billedSeconds: 0,
+  amountMicros: 0,
+  listPriceMicros: 0,
+  currency: 'USD',
+});
 
 function makeFolder(path: string): void {
   if (existsSync(path)) return;

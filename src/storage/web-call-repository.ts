@@ -9,6 +9,8 @@ export interface WebCallRepository {
   signingSecret(atMs: number): Promise<string>;
   /** True for one caller only, over all processes and restarts. */
   redeem(id: string, expiresAtMs: number, atMs: number): Promise<boolean>;
+  /** As if it had never been redeemed. */
+  giveBack(id: string): Promise<void>;
 }
 
 const SECRET_ID = 'web-call-tokens';
@@ -27,6 +29,13 @@ const REDEEM: WriteStatement = {
     ['id', 'expires_at_ms', 'redeemed_at_ms'],
     'ON CONFLICT (id) DO NOTHING',
   ),
+};
+
+const GIVE_BACK: WriteStatement = {
+  name: 'web-call-give-back',
+  rank: 2,
+  sql: `DELETE FROM web_call_redemptions WHERE id IN (SELECT value ->> 0 FROM json_each(?1))
+    RETURNING id`,
 };
 
 export function createWebCallRepository(writes: WriteQueue, reader: Connection): WebCallRepository {
@@ -50,6 +59,10 @@ export function createWebCallRepository(writes: WriteQueue, reader: Connection):
       const row = [id, expiresAtMs, atMs];
       const [isTaken = false] = await writes.write({ statement: REDEEM, id, subject: id, row });
       return isTaken;
+    },
+
+    async giveBack(id) {
+      await writes.write({ statement: GIVE_BACK, id, subject: id, row: [id] });
     },
   };
 }

@@ -23,6 +23,8 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.say(message);
     case 'send-digits':
       return legs.sendDigits(message);
+    case 'watch-leg':
+      return legs.watch(message);
     case 'finish-conversation':
       return legs.finish(message);
     case 'close-leg':

@@ -1,12 +1,15 @@
 import { randomId } from '../lib/random-id.ts';
+import { MediaError } from '../media/media-error.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
+import type { Caption } from '../model/turn.ts';
 import { systemClock } from '../speech/clock.ts';
 import { Conversation } from '../speech/conversation.ts';
 import type { ConversationOptions } from '../speech/conversation-options.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import type { FromWorker, StartConversation } from './protocol.ts';
+import { TurnCaptions } from './turn-captions.ts';
 
 /** What every leg of a worker needs, whatever carries its media. */
 export interface LegParts {
@@ -26,7 +29,9 @@ export interface LegConversationOptions extends LegParts {
 /** The conversation of one leg and its single end. Whatever fails here ends this call only. */
 export class LegConversation {
   readonly #options: LegConversationOptions;
+  readonly #captions = new TurnCaptions(() => asTurnId(randomId('trn')));
   #conversation: Conversation | null = null;
+  #isWatched = false;
   #isOver = false;
 
   constructor(options: LegConversationOptions) {
@@ -55,8 +60,23 @@ export class LegConversation {
     this.#conversation?.say(text);
   }
 
-  sendDigits(digits: string): void {
-    this.#options.media.sink.sendDigits(digits).catch(this.#options.onError);
+  /** More than the line can press in a while are dropped, and that is said in the log. */
+  async sendDigits(digits: string): Promise<void> {
+    const { legId, media, post, onError } = this.#options;
+    try {
+      await media.sink.sendDigits(digits);
+    } catch (error) {
+      if (!(error instanceof MediaError)) return onError(error);
+      const facts = { legId, code: error.code };
+      post({ type: 'log', level: 'warn', message: 'digits were not sent', facts });
+    }
+  }
+
+  /** Whether the main thread is told captions; it learns first what is being said just now. */
+  setWatched(isWatched: boolean): void {
+    const isNew = isWatched && !this.#isWatched;
+    this.#isWatched = isWatched;
+    if (isNew) for (const caption of this.#captions.open) this.#tell(caption);
   }
 
   finish(reason: EndReason, withinMs: number): void {
@@ -84,6 +104,11 @@ export class LegConversation {
     this.#conversation?.close();
   }
 
+  #tell(caption: Caption): void {
+    const { legId, post } = this.#options;
+    post({ type: 'caption', legId, caption });
+  }
+
   #create({ agent, variables }: StartConversation): Conversation {
     const { legId, media, speech, post, audience } = this.#options;
     const { source, sink } = media;
@@ -94,7 +119,7 @@ export class LegConversation {
       sink,
       clock: systemClock,
       engines: speech,
-      newTurnId: () => asTurnId(randomId('trn')),
+      newTurnId: (turn) => this.#captions.finished(turn),
       onTurn: (turn) => {
         post({ type: 'turn', legId, turn });
         audience?.onTurn?.(turn);
@@ -103,7 +128,11 @@ export class LegConversation {
         post({ type: 'conversation-changed', legId, activity });
         audience?.onActivity?.(activity);
       },
-      onCaption: (role, text) => audience?.onCaption?.(role, text),
+      onCaption: (role, text) => {
+        const caption = this.#captions.said(role, text);
+        if (this.#isWatched) this.#tell(caption);
+        audience?.onCaption?.(role, text);
+      },
       onEnded: (reason, detail) => this.end(reason, detail),
       onTool: (call) => Promise.reject(new Error(`there is no tool "${call.name}"`)),
       onLog: (level, message, facts) =>

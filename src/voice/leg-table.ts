@@ -91,6 +91,8 @@ export class LegTable {
         return this.#onResumed(entry, message);
       case 'turn':
         return events.onTurn(message.turn);
+      case 'caption':
+        return events.onCaption(message.caption);
       case 'conversation-changed':
         return events.onActivity(message.activity);
       case 'conversation-ended':
@@ -153,6 +155,7 @@ export class LegTable {
         thread.post({ type: 'start-conversation', legId, agent, variables, answeredAtMs }),
       say: (text) => thread.post({ type: 'say', legId, text }),
       sendDigits: (digits) => thread.post({ type: 'send-digits', legId, digits }),
+      watch: (isWatched) => thread.post({ type: 'watch-leg', legId, isWatched }),
       finish: (reason, withinMs) =>
         thread.post({ type: 'finish-conversation', legId, reason, withinMs }),
       close: (reason) => {

@@ -19,6 +19,7 @@ import type {
   SendDigits,
   StartConversation,
   UpdateLeg,
+  WatchLeg,
   WorkerReport,
 } from './protocol.ts';
 import { WebLeg } from './web-leg.ts';
@@ -104,7 +105,11 @@ export class Legs {
   }
 
   sendDigits({ legId, digits }: SendDigits): void {
-    this.#legs.get(legId)?.conversation.sendDigits(digits);
+    void this.#legs.get(legId)?.conversation.sendDigits(digits);
+  }
+
+  watch({ legId, isWatched }: WatchLeg): void {
+    this.#legs.get(legId)?.conversation.setWatched(isWatched);
   }
 
   finish({ legId, reason, withinMs }: FinishConversation): void {

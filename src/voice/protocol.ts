@@ -2,7 +2,7 @@ import type { AgentSnapshot } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
 /** Main thread → voice worker. */
 export type ToWorker =
@@ -15,6 +15,7 @@ export type ToWorker =
   | InjectDigit
   | Say
   | SendDigits
+  | WatchLeg
   | FinishConversation
   | CloseLeg
   | StopWorker;
@@ -89,6 +90,13 @@ export interface SendDigits {
   readonly digits: string;
 }
 
+/** Whether anybody reads `caption`s, which are told only then. */
+export interface WatchLeg {
+  readonly type: 'watch-leg';
+  readonly legId: LegId;
+  readonly isWatched: boolean;
+}
+
 /** Stop listening, let playout drain for at most `withinMs`, then report `conversation-ended`. */
 export interface FinishConversation {
   readonly type: 'finish-conversation';
@@ -122,6 +130,7 @@ export type FromWorker =
   | WebLegResumed
   | LegFailed
   | TurnFinished
+  | CaptionChanged
   | ConversationChanged
   | ConversationEnded
   | LegClosed
@@ -182,6 +191,13 @@ export interface TurnFinished {
   readonly type: 'turn';
   readonly legId: LegId;
   readonly turn: TranscriptTurn;
+}
+
+/** In order with the turns. Only while the leg is watched. */
+export interface CaptionChanged {
+  readonly type: 'caption';
+  readonly legId: LegId;
+  readonly caption: Caption;
 }
 
 /** What the conversation is doing, for live views. */

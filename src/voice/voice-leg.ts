@@ -1,13 +1,15 @@
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
-import type { TranscriptTurn } from '../model/turn.ts';
+import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
 /** What a leg tells its call. Called on the main thread. */
 export interface VoiceLegEvents {
   /** A browser's packets pass both ways; again after each resumption. Never for a phone. */
   onConnected(): void;
   onTurn(turn: TranscriptTurn): void;
+  /** Only while the leg is watched. */
+  onCaption(caption: Caption): void;
   onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
   /** The conversation, or the browser, wants the call to end. At most once. */
   onConversationEnded(reason: EndReason, detail: string | null): void;
@@ -25,6 +27,8 @@ export interface VoiceLeg {
   ): void;
   say(text: string): void;
   sendDigits(digits: string): void;
+  /** From now on `onCaption` is told, or not any more. */
+  watch(isWatched: boolean): void;
   /** Lets the agent finish speaking, for at most `withinMs`, then reports `onConversationEnded`. */
   finish(reason: EndReason, withinMs: number): void;
   /**

@@ -21,6 +21,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.png': 'image/png',
   '.svg': 'image/svg+xml',
 };
 
@@ -69,12 +70,22 @@ export function webPages(): readonly WebPage[] {
 
   return [
     page('/try/:agentId', '.html', document('try.html'), CACHE_SHORT, POLICY),
+    page('/v/:token', '.html', document('link.html'), CACHE_SHORT, POLICY),
     page('/public/chat/:token', '.html', document('chat.html'), CACHE_SHORT, POLICY_UNFRAMED),
     page('/embed.js', '.js', read('embed.js'), CACHE_SHORT, null),
     ...assets.map(({ name, body }) =>
       page(`${base}/${name}`, extname(name), body, CACHE_FOR_EVER, null),
     ),
   ];
+}
+
+/** Previews want whole addresses: `{{origin}}` in a document is where we are reached. */
+export function atOrigin(one: WebPage, origin: string): WebPage {
+  if (one.contentSecurityPolicy === null) return one;
+  // What an operator wrote as the address is not markup.
+  const escaped = origin.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
+  const body = Buffer.from(one.body.toString('utf8').replaceAll('{{origin}}', escaped));
+  return { ...one, body, etag: `"${hashOf(body)}"` };
 }
 
 function page(

@@ -2,27 +2,45 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { openPhoneCodec } from '../support/phone-codec.ts';
 import { SipPhone } from '../support/sip-phone.ts';
-import { callerSays, joined, lineSilence } from '../support/test-caller.ts';
+import { callerSays, joined, lineSilence, voiceSpan } from '../support/test-caller.ts';
 
 /**
  * Many telephones in one process of their own, so that their cost is not counted as the
  * gateway's. Each says the same question over and over; what it says was encoded once.
  *
- * Arguments: SIP port, codec (pcmu or opus), number of calls, seconds. Talks to its parent by
- * messages: `up` when all calls stand, `done` when all have hung up.
+ * Arguments: SIP port, codec (pcmu or opus), number of calls, seconds, and how they talk:
+ * `asking` asks and listens; `interrupting` also asks into every second answer. Talks to its
+ * parent by messages: `up` when all calls stand, `done` when all have hung up.
  */
-const [, , sipPortText, codecName, callsText, secondsText] = process.argv;
+const [, , sipPortText, codecName, callsText, secondsText, manners = 'asking'] = process.argv;
 const sipPort = Number(sipPortText);
 const calls = Number(callsText);
 const seconds = Number(secondsText);
 
 const FRAME_MS = 20;
-/** A question, and the time to hear its answer. */
-const QUIET_MS = 5_000;
+/** After each question: the time to hear its answer, or only its beginning. */
+const QUIET_MS: Readonly<Record<string, readonly number[]>> = {
+  asking: [5_000],
+  interrupting: [4_500, 1_400, 5_000],
+};
+
+/** A packet in which the caller's voice begins or ends. */
+export interface VoiceMark {
+  readonly kind: 'onset' | 'end';
+  readonly sequence: number;
+}
+
+/** What the farm tells when all is over. */
+export interface FarmReport {
+  readonly type: 'done';
+  readonly packetsReceivedPerCall: number;
+  readonly lines: readonly { readonly gatewayPort: number; readonly marks: readonly VoiceMark[] }[];
+}
 
 interface Line {
   readonly phone: SipPhone;
   readonly socket: Socket;
+  readonly marks: VoiceMark[];
   remotePort: number;
   /** Where in the recording this line is; lines are spread over it. */
   frame: number;
@@ -31,7 +49,7 @@ interface Line {
 }
 
 const phoneCodec = await openPhoneCodec(codecName === 'opus' ? 'opus' : 'pcmu');
-const recording = encodeRecording();
+const { frames, markOf } = encodeRecording();
 const lines: Line[] = [];
 for (let index = 0; index < calls; index += 1) {
   lines.push(await openLine(index));
@@ -49,22 +67,37 @@ for (const { phone, socket } of lines) {
 }
 phoneCodec.close();
 const received = lines.reduce((sum, line) => sum + line.received, 0);
-process.send?.({ type: 'done', packetsReceivedPerCall: received / calls });
-process.disconnect?.();
+const report: FarmReport = {
+  type: 'done',
+  packetsReceivedPerCall: received / calls,
+  lines: lines.map(({ remotePort, marks }) => ({ gatewayPort: remotePort, marks })),
+};
+process.send?.(report, () => process.disconnect?.());
 
-function encodeRecording(): Uint8Array[] {
-  const speech = joined(callerSays('tell me a joke'), lineSilence(QUIET_MS));
+function encodeRecording(): { frames: Uint8Array[]; markOf: Map<number, VoiceMark['kind']> } {
+  const question = callerSays('tell me a joke');
+  const { startMs, endMs } = voiceSpan(question);
+  const markOf = new Map<number, VoiceMark['kind']>();
+  const parts: Int16Array[] = [];
+  let startFrame = 0;
+  for (const quietMs of QUIET_MS[manners] ?? []) {
+    parts.push(question, lineSilence(quietMs));
+    markOf.set(startFrame + Math.floor(startMs / FRAME_MS), 'onset');
+    markOf.set(startFrame + Math.ceil(endMs / FRAME_MS) - 1, 'end');
+    startFrame = Math.round(joined(...parts).length / 8 / FRAME_MS);
+  }
+  const speech = joined(...parts);
   const step = phoneCodec.sampleRateHz / 8_000;
   const samples = Int16Array.from(
     { length: speech.length * step },
     (_, at) => speech[Math.floor(at / step)] ?? 0,
   );
   const size = (phoneCodec.sampleRateHz * FRAME_MS) / 1_000;
-  const frames: Uint8Array[] = [];
+  const encoded: Uint8Array[] = [];
   for (let at = 0; at + size <= samples.length; at += size) {
-    frames.push(phoneCodec.encode(samples.subarray(at, at + size)).slice());
+    encoded.push(phoneCodec.encode(samples.subarray(at, at + size)).slice());
   }
-  return frames;
+  return { frames: encoded, markOf };
 }
 
 async function openLine(index: number): Promise<Line> {
@@ -87,8 +120,8 @@ async function openLine(index: number): Promise<Line> {
   });
   if (answer.status !== 200) throw new Error(`a call was refused: ${answer.startLine}`);
   const remotePort = Number(/m=audio (\d+)/.exec(answer.body)?.[1]);
-  const frame = Math.floor((index / calls) * recording.length);
-  const line: Line = { phone, socket, remotePort, frame, sequence: 0, received: 0 };
+  const frame = Math.floor((index / calls) * frames.length);
+  const line: Line = { phone, socket, marks: [], remotePort, frame, sequence: 0, received: 0 };
   socket.on('message', () => {
     line.received += 1;
   });
@@ -108,10 +141,13 @@ function startTicker(): NodeJS.Timeout {
       const dueMs = (sent[index] ?? 0) * FRAME_MS + ((index * 2) % FRAME_MS);
       if (dueMs > elapsedMs) continue;
       sent[index] = (sent[index] ?? 0) + 1;
-      const payload = recording[line.frame % recording.length];
+      const at = line.frame % frames.length;
+      const payload = frames[at];
       if (payload === undefined) continue;
       line.frame += 1;
       line.sequence = (line.sequence + 1) & 0xffff;
+      const kind = markOf.get(at);
+      if (kind !== undefined) line.marks.push({ kind, sequence: line.sequence });
       packet.writeUInt16BE(line.sequence, 2);
       packet.writeUInt32BE(((sent[index] ?? 0) * phoneCodec.frameTicks) >>> 0, 4);
       packet.writeUInt32BE(index + 1, 8);

@@ -4,6 +4,7 @@ import type { Percentiles } from './percentiles.ts';
 import { benchSignaling, benchSippReference } from './signaling.ts';
 import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } from './speech.ts';
 import { benchStart } from './start.ts';
+import { benchStubCalls } from './stub-calls.ts';
 import { benchStorage } from './storage.ts';
 import { benchWholeCalls } from './whole-calls.ts';
 
@@ -12,6 +13,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   signaling,
   media,
   speech,
+  'stub-calls': stubCalls,
   calls,
   storage,
   start,
@@ -52,8 +54,8 @@ function rounded(value: number, digits = 2): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '-';
 }
 
-function percentileRow(what: string, { count, p50, p95, p99, max }: Percentiles): Row {
-  const ms = [p50, p95, p99, max].map((value) => rounded(value, 1));
+function percentileRow(what: string, { count, p50, p95, p99, max }: Percentiles, digits = 1): Row {
+  const ms = [p50, p95, p99, max].map((value) => rounded(value, digits));
   return { what, count, p50: ms[0]!, p95: ms[1]!, p99: ms[2]!, max: ms[3]! };
 }
 
@@ -115,6 +117,46 @@ async function speech(): Promise<void> {
     percentileRow('end of speech to reply, real time', real.latencyMs),
   ]);
   console.log(`false cuts: ${real.falseCuts} of ${real.utterances}`);
+}
+
+/** Silence that the gateway waits for after a sentence that sounds complete. */
+const SILENCE_WINDOW_MS = 160;
+
+async function stubCalls(): Promise<void> {
+  const rows: Row[] = [];
+  const wireRows: Row[] = [];
+  for (const codec of ['pcmu', 'opus'] as const) {
+    for (const count of [1, 50, 100]) {
+      const figures = await benchStubCalls(codec, count);
+      rows.push({
+        what: `${codec} calls`,
+        count,
+        '% core/call': rounded(figures.cpuPercentPerCall, 3),
+        'KiB/call': rounded(figures.memoryKibPerCall, 0),
+        'waited for a core %': rounded(figures.waitingForCorePercent, 1),
+        load: rounded(loadavg()[0] ?? 0, 1),
+      });
+      if (figures.wire === null) continue;
+      const { pacingMs, greetingMs, turnMs, bargeInMs } = figures.wire;
+      const name = `${count} ${codec}`;
+      wireRows.push(
+        percentileRow(`pacing of sound, ${name}`, pacingMs, 2),
+        percentileRow(`200 to greeting, ${name}`, greetingMs),
+        percentileRow(`voice's end to reply, less ${SILENCE_WINDOW_MS}, ${name}`, {
+          ...turnMs,
+          p50: turnMs.p50 - SILENCE_WINDOW_MS,
+          p95: turnMs.p95 - SILENCE_WINDOW_MS,
+          p99: turnMs.p99 - SILENCE_WINDOW_MS,
+          max: turnMs.max - SILENCE_WINDOW_MS,
+        }),
+        percentileRow(`voice's onset to hold, ${name}`, bargeInMs),
+      );
+    }
+  }
+  rows.push(mediaRowOfReference(await benchMedia('plain-node', 'pcmu', 100)));
+  print(rows);
+  if (wireRows.length > 0) print(wireRows);
+  else console.log('without tcpdump nothing is told of the wire');
 }
 
 async function calls(): Promise<void> {

@@ -1,11 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Gateway } from '../support/gateway.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
+import { cpuSeconds, residentKib } from './process-figures.ts';
 
-/** Clock ticks a second in /proc (sysconf(_SC_CLK_TCK); 100 on every Linux we know). */
-const TICKS_PER_SECOND = 100;
 const MEASURE_SECONDS = 10;
 const SETTLE_MS = 4_000;
 
@@ -89,14 +87,4 @@ async function latencies(gateway: Gateway, calls: number) {
     }
   }
   return { greetingMs: percentiles(greetings), replyMs: percentiles(replies) };
-}
-
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function residentKib(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }

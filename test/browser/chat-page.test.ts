@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
+import { isTooWide, seriousFaults } from './axe.ts';
 import { createSmtpMailer } from '../../src/chat/mail.ts';
 import { pageRoutes } from '../../src/http/routes/pages.ts';
 import { webPages } from '../../src/web/web-pages.ts';
@@ -15,22 +14,6 @@ import {
 import { type ChatServer, chatServer } from '../support/chat-server.ts';
 import { OpenAiChatServer, type ScriptedReply, textReply } from '../support/openai-chat-server.ts';
 import { codeIn, SmtpServer } from '../support/smtp-server.ts';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-async function seriousFaults(page: Page): Promise<string[]> {
-  // Through the debugger, as the page's own policy rightly forbids any other script.
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id }) => id);
-  });
-}
 
 describe('the chat page', function () {
   this.timeout(30_000);
@@ -82,7 +65,11 @@ describe('the chat page', function () {
       publicUrl: 'http://localhost',
       ...(options.withModel === true ? { llm: model } : {}),
     });
-    await server.app.register(pageRoutes, { pages: webPages() });
+    await server.app.register(pageRoutes, {
+      pages: webPages(),
+      publicUrl: () => 'http://localhost',
+      limit: async () => {},
+    });
     await server.app.listen({ host: '127.0.0.1', port: 0 });
     url = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}`;
   }
@@ -230,11 +217,7 @@ describe('the chat page', function () {
       await message().press('Enter');
       await reply('Nine to five.').waitFor();
       assert.deepEqual(await seriousFaults(page), []);
-      const isTooWide = await page.evaluate(() => {
-        const { scrollWidth, clientWidth } = document.documentElement;
-        return scrollWidth > clientWidth;
-      });
-      assert.equal(isTooWide, false, 'it scrolls sideways');
+      assert.equal(await isTooWide(page), false, 'it scrolls sideways');
       await page.goto(`${url}/public/chat/${(await server.link({ requiresEmail: true })).token}`);
       await page.getByRole('textbox', { name: 'E-mail address' }).waitFor();
       assert.deepEqual(await seriousFaults(page), []);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { isTooWide, seriousFaults } from './axe.ts';
 import {
   type BrowserOptions,
   findChromium,
@@ -15,7 +15,6 @@ import { type TryCall, TryServer } from '../support/try-server.ts';
 
 const MICROPHONE_HZ = 700;
 const AGENT_HZ = 1200;
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 function tone(hz: number, ms: number, sampleRateHz: number): Int16Array {
   return Int16Array.from({ length: (sampleRateHz * ms) / 1000 }, (_, index) =>
@@ -67,20 +66,6 @@ async function heardHz(page: Page): Promise<number> {
       const loudest = bins.indexOf(Math.max(...bins));
       if (bins[loudest]! > -40) return (loudest * context.sampleRate) / analyser.fftSize;
     }
-  });
-}
-
-async function seriousFaults(page: Page): Promise<string[]> {
-  // Through the debugger, as the page's own policy rightly forbids any other script.
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id }) => id);
   });
 }
 
@@ -256,21 +241,8 @@ describe('the try page', function () {
       await open('agt_demo', { colorScheme, viewport: { width: 390, height: 844 } });
       const check = async (state: string): Promise<void> => {
         await page.locator(`[data-state=${state}]`).waitFor();
-        // Colors fade in; axe must see where they end.
-        await page.evaluate(() =>
-          Promise.all(
-            document
-              .getAnimations()
-              .filter((animation) => animation instanceof CSSTransition)
-              .map((animation) => animation.finished.catch(() => null)),
-          ),
-        );
         assert.deepEqual(await seriousFaults(page), [], state);
-        const isTooWide = await page.evaluate(() => {
-          const { scrollWidth, clientWidth } = document.documentElement;
-          return scrollWidth > clientWidth;
-        });
-        assert.equal(isTooWide, false, `${state} scrolls sideways`);
+        assert.equal(await isTooWide(page), false, `${state} scrolls sideways`);
       };
       await check('idle');
       await page.getByRole('button', { name: 'Check your microphone' }).click();

@@ -12,6 +12,10 @@ const INTRODUCTION = `# Trunkline's settings. Copy this file to config/trunkline
 const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
   'http.public_url': 'https://voice.example.org',
   'sip.external_address': '203.0.113.10',
+  'sip.tls_port': '5061',
+  'sip.tls_cert_file': '/etc/ssl/trunkline.pem',
+  'sip.tls_key_file': '/etc/ssl/trunkline.key',
+  'sip.websocket_relay': 'ws://127.0.0.1:8443',
   'media.external_address': '203.0.113.10',
   'stt.provider': 'openai',
   'stt.base_url': 'https://api.openai.com/v1',
@@ -28,6 +32,7 @@ const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
   'mail.password': 'secret',
   database_url: 'sqlite:/var/lib/trunkline/trunkline.sqlite',
   admin_key: 'pk_live_0123456789abcdefghijklmnop',
+  sealing_key: '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
 };
 
 /** What stands in the example of a trunk where there is no default. */

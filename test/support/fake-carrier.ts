@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
 /** A message as the carrier got it. */
 export interface CarrierMessage {
@@ -11,7 +12,7 @@ export interface CarrierMessage {
   readonly uri: string;
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly body: string;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
   readonly sourcePort: number;
 }
 
@@ -38,7 +39,7 @@ export interface RegistrarRules {
 
 interface ReplyTo {
   send(text: string): void;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
   readonly port: number;
   readonly address: string;
 }
@@ -80,10 +81,13 @@ export class FakeCarrier extends EventEmitter {
   optionsStatus = 200;
   /** What becomes of a call; until set, it rings for ever. */
   onInvite: (call: CarrierCall) => void = (call) => call.respond(180);
+  /** Answers to requests that were sent by hand. */
+  onStray: (message: CarrierMessage) => void = () => {};
   /** Contact of the registered client, by its user; absent: not registered. */
   readonly bindings = new Map<string, string>();
   readonly #udp: UdpSocket;
   readonly #tcp: Server;
+  #tls: TlsServer | null = null;
   readonly #sockets = new Set<Socket>();
   readonly #answers = new Map<string, string>();
   readonly #nonces = new Map<string, number>();
@@ -98,7 +102,7 @@ export class FakeCarrier extends EventEmitter {
       const send = (text: string) => udp.send(text, port, address, () => {});
       this.#receive(data.toString('utf8'), { transport: 'udp', address, port, send });
     });
-    tcp.on('connection', (socket) => this.#serve(socket));
+    tcp.on('connection', (socket) => this.#serve(socket, 'tcp'));
   }
 
   static async listen(): Promise<FakeCarrier> {
@@ -118,6 +122,34 @@ export class FakeCarrier extends EventEmitter {
     }
   }
 
+  /** Listens by TLS too, on a port of its own; once more: with another certificate. */
+  async listenTls(certificate: { readonly cert: string; readonly key: string }): Promise<number> {
+    const { cert, key } = certificate;
+    this.#tls?.setSecureContext({ cert, key });
+    if (this.#tls === null) {
+      this.#tls = createTlsServer({ cert, key });
+      this.#tls.on('secureConnection', (socket) => this.#serve(socket, 'tls'));
+      this.#tls.on('tlsClientError', () => {});
+      this.#tls.listen(0, '127.0.0.1');
+      await once(this.#tls, 'listening');
+    }
+    return (this.#tls.address() as AddressInfo).port;
+  }
+
+  /** Cuts all connections. */
+  disconnect(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Sends a text over the connection made last. */
+  sendByConnection(text: string): void {
+    [...this.#sockets].at(-1)?.write(text);
+  }
+
   get port(): number {
     return (this.#tcp.address() as AddressInfo).port;
   }
@@ -125,6 +157,8 @@ export class FakeCarrier extends EventEmitter {
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     const closed = [once(this.#tcp, 'close'), once(this.#udp, 'close')];
+    if (this.#tls !== null) closed.push(once(this.#tls, 'close'));
+    this.#tls?.close();
     this.#tcp.close();
     this.#udp.close();
     await Promise.all(closed);
@@ -147,11 +181,11 @@ export class FakeCarrier extends EventEmitter {
     return `<sip:carrier@127.0.0.1:${this.port}>`;
   }
 
-  #serve(socket: Socket): void {
+  #serve(socket: Socket, transport: 'tcp' | 'tls'): void {
     this.#sockets.add(socket);
     let buffered = '';
     const reply: ReplyTo = {
-      transport: 'tcp',
+      transport,
       address: '127.0.0.1',
       port: socket.remotePort ?? 0,
       send: (text) => socket.write(text),
@@ -180,7 +214,8 @@ export class FakeCarrier extends EventEmitter {
     if (message === null || this.isSilent) return;
     const call = this.#calls.get(first(message, 'call-id'));
     if (message.status !== null) {
-      call?.onResponse(message);
+      if (call === undefined) this.onStray(message);
+      else call.onResponse(message);
       return;
     }
     // A repeated request gets the same answer, and is recorded once.

@@ -48,6 +48,12 @@ export class HandMadeLeg implements AudioSource, AudioSink {
     for (const listener of this.#digitListeners) listener(digit);
   }
 
+  /** The thread was stalled: the media clock jumps, and no frame comes. */
+  stall(ms: number): void {
+    this.#ticks += ms / FRAME_MS;
+    for (let passed = 0; passed < ms; passed += FRAME_MS) this.sent.push(null);
+  }
+
   get ticks(): number {
     return this.#ticks;
   }
@@ -109,6 +115,11 @@ export class HandMadeLeg implements AudioSource, AudioSink {
 
   playedMs(): number {
     return this.#playedFrames * FRAME_MS;
+  }
+
+  /** It has no clock of its own. */
+  soundSinceMs(): null {
+    return null;
   }
 
   hold(): void {

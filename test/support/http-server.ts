@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
+import { SignedTokens } from '../../src/access/signed-tokens.ts';
 import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
@@ -32,8 +33,9 @@ export async function testServer(options: TestServerOptions = {}) {
   const { storage, adminKey } = temporary;
   const nowMs = options.nowMs ?? (() => 1_800_000_000_000);
   const publicUrl = () => 'https://voice.example.org';
-  const { agents, sharedKeys, webCalls } = storage;
-  const tokens = createWebCallTokens({ agents, sharedKeys, webCalls, nowMs });
+  const { agents, sharedKeys, apiKeys, webCalls } = storage;
+  const signed = new SignedTokens(webCalls, nowMs);
+  const tokens = createWebCallTokens({ signed, agents, sharedKeys, apiKeys, webCalls, nowMs });
   const links = createInstantLinkDoor(storage.instantLinks, nowMs);
   const hungUp: string[] = [];
   const logLines: string[] = [];

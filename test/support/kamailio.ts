@@ -1,16 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { freeUdpPort } from './free-port.ts';
+import type { TestCertificate } from './certificates.ts';
+import { freeTcpPort, freeUdpPort } from './free-port.ts';
 
 /** A Kamailio that is a registrar and a record-routing proxy on loopback. */
 export interface Kamailio {
   readonly port: number;
+  /** By TLS; 0 where that was not asked for. */
+  readonly tlsPort: number;
   close(): Promise<void>;
 }
 
@@ -23,6 +27,8 @@ export interface KamailioOptions {
   readonly minExpiresSeconds: number;
   /** Where numbers are routed to. */
   readonly calleePort: number;
+  /** Listens by TLS too. */
+  readonly certificate?: TestCertificate;
 }
 
 const MISSING = 'Kamailio is not installed (Debian: apt-get install kamailio)';
@@ -35,11 +41,28 @@ export function needsKamailio(context: Mocha.Context): void {
   context.skip();
 }
 
+/** Skips a test, visibly, where Kamailio cannot speak TLS. */
+export function needsKamailioTls(context: Mocha.Context): void {
+  needsKamailio(context);
+  const paths = [
+    '/usr/lib/x86_64-linux-gnu',
+    '/usr/lib/aarch64-linux-gnu',
+    '/usr/lib',
+    '/usr/lib64',
+  ];
+  if (paths.some((path) => existsSync(`${path}/kamailio/modules/tls.so`))) return;
+  process.stderr.write(
+    'skipped: Kamailio has no TLS (Debian: apt-get install kamailio-tls-modules)\n',
+  );
+  context.skip();
+}
+
 export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
   const folder = await mkdtemp(join(tmpdir(), 'kamailio-'));
   const port = await freeUdpPort();
+  const tlsPort = options.certificate === undefined ? 0 : await freeTcpPort();
   const file = join(folder, 'kamailio.cfg');
-  await writeFile(file, configuration(port, options));
+  await writeFile(file, configuration(port, tlsPort, options));
   const args = [
     '-DD',
     '-E',
@@ -73,7 +96,7 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
     await close();
     throw new Error(`Kamailio did not start: ${log}`);
   }
-  return { port, close };
+  return { port, tlsPort, close };
 }
 
 async function answersOn(port: number, isDead: () => boolean): Promise<void> {
@@ -105,7 +128,7 @@ const MODULES = [
   'auth',
 ];
 
-function configuration(port: number, options: KamailioOptions): string {
+function configuration(port: number, tlsPort: number, options: KamailioOptions): string {
   const { password, algorithm, nonceSeconds, minExpiresSeconds, calleePort } = options;
   return `#!KAMAILIO
 debug=0
@@ -116,6 +139,7 @@ auto_aliases=no
 alias="carrier.test"
 listen=udp:127.0.0.1:${port}
 listen=tcp:127.0.0.1:${port}
+${tlsConfiguration(tlsPort, options)}
 ${MODULES.map((name) => `loadmodule "${name}.so"`).join('\n')}
 modparam("auth", "algorithm", "${algorithm}")
 modparam("auth", "qop", "auth")
@@ -137,6 +161,8 @@ request_route {
   if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
   if (is_method("REGISTER")) {
     if (!pv_www_authenticate("$td", "${password}", "0")) { www_challenge("$td", "1"); exit; }
+    # Who registers over a connection is called over it.
+    if (proto == TLS) force_tcp_alias();
     save("location");
     exit;
   }
@@ -153,4 +179,14 @@ request_route {
   t_relay();
 }
 `;
+}
+
+function tlsConfiguration(port: number, { certificate }: KamailioOptions): string {
+  if (certificate === undefined) return '';
+  return `enable_tls=yes
+listen=tls:127.0.0.1:${port}
+loadmodule "tls.so"
+modparam("tls", "private_key", "${certificate.keyFile}")
+modparam("tls", "certificate", "${certificate.certFile}")
+modparam("tls", "tls_method", "TLSv1.2+")`;
 }

@@ -1,5 +1,6 @@
 import type { DialEvents, DialProgress } from '../../src/signaling/outbound-dial.ts';
 import type { OfferReply, SipLegEnd } from '../../src/signaling/sip-leg.ts';
+import type { InboundRefer } from '../../src/signaling/transfer/refer.ts';
 
 /** Values that come one by one; each is given to one of those who wait for the next. */
 export class Inbox<T> {
@@ -29,6 +30,8 @@ export class LegOwner implements DialEvents {
   readonly offers = new Inbox<string>();
   readonly digits = new Inbox<string>();
   readonly progress = new Inbox<DialProgress>();
+  /** REFERs are declined until it is set. */
+  onRefer: (refer: InboundRefer) => void = (refer) => refer.refuse(603);
   readonly #makeOffer: () => string;
   /** What it says to an offer in mid-call. */
   reply: (offerSdp: string) => Promise<OfferReply>;

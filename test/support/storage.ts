@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { AgentSnapshot } from '../../src/model/agent.ts';
-import { asAgentId, asCallId, asTurnId } from '../../src/model/ids.ts';
+import { asAgentId, asCallId, asTurnId, asWorkspaceId } from '../../src/model/ids.ts';
+import type { Rate } from '../../src/model/billing.ts';
 import type { TranscriptTurn } from '../../src/model/turn.ts';
 import { silentLogger } from '../../src/observability/logger.ts';
 import { bootstrap, DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
 import type { NewCall } from '../../src/storage/call-repository.ts';
-import { openStorage, type StorageOptions } from '../../src/storage/storage.ts';
+import { openStorage, type Storage, type StorageOptions } from '../../src/storage/storage.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export const DEMO_AGENT: Omit<AgentSnapshot, 'workspaceId' | 'stt' | 'llm' | 'tts'> = {
@@ -41,6 +42,24 @@ export async function temporaryStorage(options: Partial<StorageOptions> = {}) {
     await folder.remove();
   };
   return { storage, file, folder: folder.path, adminKey, remove };
+}
+
+/** A workspace that pays: 6/6 at 0.07 a minute, and a setup fee. */
+export const PAYING_WORKSPACE_ID = asWorkspaceId('ws_paying');
+export const PAYING_RATE: Rate = {
+  direction: 'inbound',
+  door: null,
+  prefix: '',
+  perMinuteMicros: 70_000,
+  setupMicros: 1_500,
+  firstSeconds: 6,
+  nextSeconds: 6,
+};
+
+export async function addPayingWorkspace(storage: Storage): Promise<void> {
+  const id = PAYING_WORKSPACE_ID;
+  await storage.workspaces.create({ id, name: 'Paying', type: 'standard' }, 1);
+  await storage.billingTerms.setRates(id, { currency: 'EUR', rates: [PAYING_RATE] }, 1);
 }
 
 export function newCall(id: string, change: Partial<NewCall> = {}): NewCall {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { startSipEngine } from '../../src/sip-engine/sip-engine.ts';
+import type { FindTlsPeer } from '../../src/sip-engine/transport/tls-peer.ts';
 import { freeTcpPort, freeUdpPort } from './free-port.ts';
 
 /** A SIP engine to test against: the embedded one, or drachtio-server. */
@@ -19,6 +20,12 @@ export interface TestEngine {
   close(): Promise<void>;
 }
 
+export interface TestEngineOptions {
+  readonly t1Ms?: number;
+  /** What is asked of TLS peers; the embedded engine alone has it. */
+  readonly findPeer?: FindTlsPeer;
+}
+
 const SECRET = 'a secret of the tests';
 const STARTED_WITHIN_MS = 5_000;
 const STARTS_MAX = 3;
@@ -27,15 +34,16 @@ const STARTS_MAX = 3;
  * Starts the embedded engine, or the drachtio-server that `DRACHTIO_BIN` names. `t1Ms` shortens
  * the embedded engine's timers; drachtio-server keeps its own (500 ms).
  */
-export function startTestEngine(options: { readonly t1Ms?: number } = {}): Promise<TestEngine> {
+export function startTestEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
   const binary = process.env['DRACHTIO_BIN'];
   return binary === undefined || binary === '' ? startEmbedded(options) : startDrachtio(binary);
 }
 
-async function startEmbedded({ t1Ms }: { readonly t1Ms?: number }): Promise<TestEngine> {
+async function startEmbedded({ t1Ms, findPeer }: TestEngineOptions): Promise<TestEngine> {
   const host = '127.0.0.1';
   const timers = t1Ms === undefined ? {} : { timers: { t1Ms } };
-  const engine = await startSipEngine({ host, port: 0, secret: SECRET, ...timers });
+  const tls = findPeer === undefined ? {} : { tls: { listener: null, findPeer } };
+  const engine = await startSipEngine({ host, port: 0, secret: SECRET, ...timers, ...tls });
   const [listening] = engine.listening;
   return {
     name: 'embedded',

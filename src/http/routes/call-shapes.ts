@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import type { CallRecord } from '../../model/call.ts';
+import type { CallDoor, CallRecord } from '../../model/call.ts';
 import { blameOf, END_REASONS, type EndReason } from '../../model/end-reason.ts';
 import type { TranscriptTurn } from '../../model/turn.ts';
 import { nullable, oneOf, Time, toNullableTime, toTime } from '../shapes.ts';
@@ -8,12 +8,22 @@ export const STATUSES = ['initiated', 'ringing', 'in-progress', 'completed', 'fa
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys are the union
 export const REASONS = Object.keys(END_REASONS) as EndReason[];
 
+export const BLAMES = ['caller', 'agent', 'operator', 'provider', 'gateway', 'none'] as const;
+export const DOORS = [
+  'trunk',
+  'sip-websocket',
+  'web-offer',
+  'instant-link',
+  'click-to-call',
+  'api',
+] as const satisfies readonly CallDoor[];
+
 const CALL_FIELDS = {
   call_id: Type.String(),
   agent_id: nullable(Type.String()),
   status: oneOf(STATUSES),
   direction: oneOf(['inbound', 'outbound']),
-  door: oneOf(['trunk', 'sip-websocket', 'web-offer', 'click-to-call', 'api']),
+  door: oneOf(DOORS),
   from_number: Type.String(),
   to_number: Type.String(),
   started_at: Time,
@@ -21,13 +31,13 @@ const CALL_FIELDS = {
   ended_at: nullable(Time),
   duration_seconds: nullable(Type.Number({ description: 'Answer to end.' })),
   end_reason: nullable(oneOf(REASONS)),
-  blame: nullable(oneOf(['caller', 'agent', 'operator', 'provider', 'gateway', 'none'])),
+  blame: nullable(oneOf(BLAMES)),
   sip_status: nullable(Type.Integer()),
 };
 export const CallSummary = Type.Object(CALL_FIELDS, { title: 'CallSummary' });
 
 const stamp = nullable(Type.Number());
-const Turn = Type.Object(
+export const Turn = Type.Object(
   {
     turn_id: Type.String(),
     index: Type.Integer(),

@@ -2,12 +2,22 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { asAgentId, asCallId, type CallId, type WorkspaceId } from '../../model/ids.ts';
+import type { CallRecord } from '../../model/call.ts';
 import type { CallFilter, CallRepository } from '../../storage/call-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
 import { KEYED, oneOf, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
-import { Call, CallPage, REASONS, STATUSES, toMedia, toSummary, toTurn } from './call-shapes.ts';
+import {
+  Call,
+  CallPage,
+  DOORS,
+  REASONS,
+  STATUSES,
+  toMedia,
+  toSummary,
+  toTurn,
+} from './call-shapes.ts';
 
 /** What the routes need is passed in, so a test can register this plugin alone. */
 export interface CallRoutesOptions {
@@ -23,13 +33,16 @@ const ListQuery = Type.Object(
     agent_id: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     status: Type.Optional(oneOf(STATUSES)),
     direction: Type.Optional(oneOf(['inbound', 'outbound'])),
+    door: Type.Optional(oneOf(DOORS)),
+    from_number: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    to_number: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     end_reason: Type.Optional(oneOf(REASONS)),
     started_from: Type.Optional(Type.String({ maxLength: 40, description: 'ISO 8601 time.' })),
     started_before: Type.Optional(Type.String({ maxLength: 40, description: 'ISO 8601 time.' })),
   },
   { additionalProperties: false },
 );
-const OneCall = Type.Object({ call_id: Type.String({ minLength: 1, maxLength: 100 }) });
+export const OneCall = Type.Object({ call_id: Type.String({ minLength: 1, maxLength: 100 }) });
 
 export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (app, options) => {
   const { auth, calls, hangUp } = options;
@@ -78,7 +91,7 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
       },
     },
     async (request) => {
-      const call = await existing(options, request);
+      const call = await callOf(auth, calls, request);
       const transcript = await calls.transcript(call.id);
       return { ...toSummary(call), transcript: transcript.map(toTurn), media: toMedia(call) };
     },
@@ -96,14 +109,19 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
       },
     },
     async (request, reply) => {
-      const call = await existing(options, request);
+      const call = await callOf(auth, calls, request);
       if (call.endedAtMs === null) await hangUp(call.workspaceId, call.id);
       return reply.code(204).send(null);
     },
   );
 };
 
-async function existing({ auth, calls }: CallRoutesOptions, request: RequestOfCall) {
+/** The call that a request names. Throws `NOT_FOUND`, also for another workspace's. */
+export async function callOf(
+  auth: Auth,
+  calls: Pick<CallRepository, 'find'>,
+  request: RequestOfCall,
+): Promise<CallRecord> {
   const { workspaceId } = auth.keyOf(request);
   const call = await calls.find(workspaceId, asCallId(request.params.call_id));
   if (call === null) throw new HttpError('NOT_FOUND', 'There is no such call.');
@@ -117,10 +135,18 @@ function toFilter(query: Static<typeof ListQuery>): CallFilter {
     agentId: query.agent_id === undefined ? undefined : asAgentId(query.agent_id),
     status: query.status,
     direction: query.direction,
+    door: query.door,
+    fromNumber: numberIn(query.from_number),
+    toNumber: numberIn(query.to_number),
     endReason: query.end_reason,
     startedFromMs: toMs('started_from', query.started_from),
     startedBeforeMs: toMs('started_before', query.started_before),
   };
+}
+
+/** A "+" that was not written as %2B has arrived as a space. */
+function numberIn(text: string | undefined): string | undefined {
+  return text?.replace(/^ (?=\d)/, '+');
 }
 
 function toMs(name: string, text: string | undefined): number | undefined {

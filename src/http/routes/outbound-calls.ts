@@ -5,7 +5,7 @@ import { assertNever } from '../../lib/assert-never.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { KEYED, V1_ERRORS, V1Error } from '../shapes.ts';
+import { BODY_ERRORS, KEYED, V1_ERRORS, V1Error } from '../shapes.ts';
 import { CallSummary, toSummary } from './call-shapes.ts';
 
 export interface OutboundCallRoutesOptions {
@@ -49,7 +49,14 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
         operationId: 'create_call',
         summary: 'Have an agent call a number; GET the call for its progress, DELETE it to hang up',
         body: NewCall,
-        response: { 201: CallSummary, ...V1_ERRORS, 404: V1Error },
+        response: {
+          201: CallSummary,
+          ...V1_ERRORS,
+          ...BODY_ERRORS,
+          402: V1Error,
+          404: V1Error,
+          422: V1Error,
+        },
       },
     },
     async (request, reply) => {
@@ -61,6 +68,7 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
         toNumber,
         fromNumber: from_number ?? null,
         variables,
+        door: 'api',
       });
       if (!dialed.accepted) throw errorOf(dialed.reason);
       const { record } = dialed;
@@ -76,8 +84,17 @@ function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']):
       return new HttpError('NOT_FOUND', 'There is no such agent.');
     case 'agent-disabled':
       return new HttpError('PERMISSION_DENIED', 'The agent is switched off.');
+    case 'call-window-restricted':
+      return new HttpError('CALL_WINDOW_RESTRICTED');
     case 'agent-busy':
       return new HttpError('AGENT_BUSY', undefined, retry);
+    case 'workspace-busy':
+      return new HttpError('AGENT_BUSY', 'The workspace has as many calls as it may.', retry);
+    case 'quota-exceeded':
+      return new HttpError('QUOTA_EXCEEDED');
+    case 'spend-cap-reached':
+      return new HttpError('SPEND_CAP_REACHED');
+    case 'internal-error':
     case 'at-capacity':
     case 'draining':
       return new HttpError('UNAVAILABLE', undefined, retry);

@@ -12,6 +12,9 @@ export interface TrunkRoutesOptions {
 
 const Answer = Type.Object({
   sip_status: Type.Integer({ description: '0: there was no answer.' }),
+  reason: Type.String({
+    description: 'Of the answer; without one why, where that is known: "connection refused".',
+  }),
   at: Time,
 });
 const Registration = Type.Object({
@@ -19,7 +22,7 @@ const Registration = Type.Object({
   is_registered: Type.Boolean(),
   registrar: nullable(Type.String()),
   expires_at: nullable(Time),
-  last_answer: nullable(Type.Object({ ...Answer.properties, reason: Type.String() })),
+  last_answer: nullable(Answer),
   next_attempt_at: nullable(Time),
   failures: Type.Integer({ description: 'Rounds over all registrars that failed, in a row.' }),
   observed_address: nullable(Type.String({ description: 'Ours, as the registrar saw it.' })),
@@ -70,7 +73,13 @@ function toTrunk(view: TrunkView): Static<typeof Trunk> {
     hosts: [...view.hosts],
     is_up: view.isUp,
     last_probe:
-      lastProbe === null ? null : { sip_status: lastProbe.sipStatus, at: toTime(lastProbe.atMs) },
+      lastProbe === null
+        ? null
+        : {
+            sip_status: lastProbe.sipStatus,
+            reason: lastProbe.why,
+            at: toTime(lastProbe.atMs),
+          },
     registration: view.registration === null ? null : toRegistration(view.registration),
     channels: view.channels,
     channels_max: view.channelsMax,

@@ -50,11 +50,26 @@ export interface DigestInput {
   readonly uri: string;
 }
 
+/** HA1 of RFC 7616 §3.4.2: what a server keeps instead of a password. */
+export function digestSecret(
+  hash: DigestHash,
+  { username, realm, password }: Pick<DigestInput, 'username' | 'realm' | 'password'>,
+): string {
+  return hexHash(hash, `${username}:${realm}:${password}`);
+}
+
 /** The `response` of RFC 7616 §3.4.1, in lower-case hexadecimal. */
 export function digestResponse(input: DigestInput): string {
-  const { algorithm, username, realm, password, nonce, qop, nc, cnonce, method, uri } = input;
+  return digestResponseBySecret(digestSecret(input.algorithm.hash, input), input);
+}
+
+/** The same from HA1, which must be of the algorithm's hash. */
+export function digestResponseBySecret(
+  secret: string,
+  input: Omit<DigestInput, 'username' | 'realm' | 'password'>,
+): string {
+  const { algorithm, nonce, qop, nc, cnonce, method, uri } = input;
   const { hash, isSession } = algorithm;
-  const secret = hexHash(hash, `${username}:${realm}:${password}`);
   const key = isSession ? hexHash(hash, `${secret}:${nonce}:${cnonce}`) : secret;
   const request = hexHash(hash, `${method}:${uri}`);
   const middle = qop === null ? nonce : `${nonce}:${nc}:${cnonce}:${qop}`;

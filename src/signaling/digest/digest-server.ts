@@ -1,8 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { parseAuthItems } from './auth-params.ts';
+import { type AuthItem, parseAuthItems } from './auth-params.ts';
 import {
   type DigestHash,
-  digestResponse,
+  digestResponseBySecret,
+  digestSecret,
   formatDigestAlgorithm,
   hexHash,
   parseDigestAlgorithm,
@@ -29,6 +30,9 @@ export type DigestVerdict =
   | { readonly type: 'accept'; readonly username: string }
   | { readonly type: 'challenge'; readonly isStale: boolean }
   | { readonly type: 'refuse'; readonly why: 'malformed' | 'wrong-credentials' };
+
+/** A user's password, or HA1 for each algorithm offered; null for a user there is not. */
+export type DigestSecrets = string | Readonly<Partial<Record<DigestHash, string>>> | null;
 
 /** What is authenticated. `uri` null: the Request-URI may have been rewritten on its way. */
 export interface DigestRequest {
@@ -79,31 +83,39 @@ export class DigestServer {
   }
 
   /**
-   * Judges the credentials of a request. `passwordOf` gives null for a user there is not; the
+   * Judges the credentials of a request. `secretsOf` gives null for a user there is not; the
    * work done is the same.
    */
   verify(
     header: string | undefined,
     request: DigestRequest,
-    passwordOf: (username: string) => string | null,
+    secretsOf: (username: string) => DigestSecrets,
     nowMs: number,
   ): DigestVerdict {
     if (header === undefined) return { type: 'challenge', isStale: false };
     const items = parseAuthItems(header);
     if (items === null) return { type: 'refuse', why: 'malformed' };
-    const { realm } = this.#options;
-    const mine = items.find(
-      ({ scheme, params }) => scheme === 'digest' && params.get('realm') === realm,
-    );
+    const mine = this.#mine(items);
     // Credentials for someone else further on say nothing to us (RFC 3261 §22.3).
     if (mine === undefined) return { type: 'challenge', isStale: false };
-    return this.#judge(mine.params, request, passwordOf, nowMs);
+    return this.#judge(mine.params, request, secretsOf, nowMs);
+  }
+
+  /** Who a request says it is from, before anything is verified; null when it says nothing. */
+  claimedUser(header: string | undefined): string | null {
+    const items = header === undefined ? null : parseAuthItems(header);
+    return this.#mine(items ?? [])?.params.get('username') ?? null;
+  }
+
+  #mine(items: readonly AuthItem[]): AuthItem | undefined {
+    const { realm } = this.#options;
+    return items.find(({ scheme, params }) => scheme === 'digest' && params.get('realm') === realm);
   }
 
   #judge(
     params: ReadonlyMap<string, string>,
     request: DigestRequest,
-    passwordOf: (username: string) => string | null,
+    secretsOf: (username: string) => DigestSecrets,
     nowMs: number,
   ): DigestVerdict {
     const given = this.#read(params, request);
@@ -113,14 +125,14 @@ export class DigestServer {
     // A nonce of another process, or of nobody: ask with one of ours.
     if (mintedAtMs === null) return { type: 'challenge', isStale: false };
 
-    const password = passwordOf(username);
-    const expected = digestResponse({
-      ...given,
-      password: password ?? 'nobody',
-      ...request,
-      uri: given.uri,
-    });
-    const isRight = equalInConstantTime(expected, given.response) && password !== null;
+    const secrets = secretsOf(username);
+    const { hash } = given.algorithm;
+    const password = typeof secrets === 'string' ? secrets : 'nobody';
+    const ownSecret = digestSecret(hash, { ...given, password });
+    const known = typeof secrets === 'string' ? ownSecret : secrets?.[hash];
+    const by = { ...given, ...request, uri: given.uri };
+    const expected = digestResponseBySecret(known ?? ownSecret, by);
+    const isRight = equalInConstantTime(expected, given.response) && known !== undefined;
     if (!isRight) return { type: 'refuse', why: 'wrong-credentials' };
 
     const ageMs = nowMs - mintedAtMs;

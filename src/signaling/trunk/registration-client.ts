@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { PlainRequest, PlainResult } from '../plain-request-client.ts';
+import { type PlainRequest, type PlainResult, whyUnanswered } from '../plain-request-client.ts';
 import type { SignalingLog } from '../sip-settings.ts';
 import { readRegisterAnswer } from './register-answer.ts';
 import {
@@ -117,14 +117,14 @@ export class RegistrationClient {
     const { send, trunk, timeoutMs = REGISTER_TIMEOUT_MS, nowMs } = this.#options;
     const user = trunk.username ?? '';
     const contactHost = request.contactHost ?? this.#options.contactHost?.() ?? null;
-    const result = await send(toPlainRequest({ ...request, contactHost }, user, timeoutMs)).catch(
+    const result = await send(toPlainRequest({ ...request, contactHost }, trunk, timeoutMs)).catch(
       (error: unknown): PlainResult => ({ type: 'unanswered', why: String(error) }),
     );
     if (turn !== this.#turn) return;
     // What the engine says itself (408, 503) is no answer of the registrar's.
     const isAnswer = result.type === 'answered' && !result.answer.isFromEngine;
     const answer = isAnswer ? readRegisterAnswer(result.answer, user) : null;
-    this.#follow(this.#engine.answered(answer, nowMs()));
+    this.#follow(this.#engine.answered(answer, nowMs(), whyUnanswered(result)));
   }
 
   #arm(): void {
@@ -148,13 +148,19 @@ export class RegistrationClient {
     const { isRegistered, failures, lastAnswer } = status;
     if (isRegistered === this.#wasRegistered) return;
     this.#wasRegistered = isRegistered;
-    const facts = { trunk: trunk.name, failures, sipStatus: lastAnswer?.status ?? null };
+    const { status: sipStatus = null, reason: why = '' } = lastAnswer ?? {};
+    const facts = { trunk: trunk.name, failures, sipStatus, why };
     if (isRegistered) log.info(facts, 'registered with a carrier');
     else log.warn(facts, 'not registered with a carrier any more');
   }
 }
 
-function toPlainRequest(request: RegisterRequest, user: string, timeoutMs: number): PlainRequest {
+function toPlainRequest(
+  request: RegisterRequest,
+  { name: trunk, username }: Trunk,
+  timeoutMs: number,
+): PlainRequest {
+  const user = username ?? '';
   const { requestUri, target, callId, fromTag, cseq, expiresSeconds, authorization } = request;
   const address = `<sip:${user}@${requestUri.replace(/^sip:/, '')}>`;
   const { contactHost, formerContactHost } = request;
@@ -166,7 +172,7 @@ function toPlainRequest(request: RegisterRequest, user: string, timeoutMs: numbe
   return {
     method: 'REGISTER',
     uri: requestUri,
-    proxy: nextHopUri(target),
+    proxy: nextHopUri(target, trunk),
     timeoutMs,
     headers: [
       { name: 'From', value: `${address};tag=${fromTag}` },

@@ -35,7 +35,7 @@ export interface RegistrationStatus {
   /** Like `udp/203.0.113.7:5060`. */
   readonly registrar: string | null;
   readonly expiresAtMs: number | null;
-  /** Status 0: there was no answer. */
+  /** Status 0: there was no answer, and `reason` says why, where that is known. */
   readonly lastAnswer: {
     readonly status: number;
     readonly reason: string;
@@ -168,10 +168,10 @@ export class Registration {
     return this.#nextTarget(nowMs);
   }
 
-  /** The final answer to the last request; null: none came, or it could not be sent. */
-  answered(answer: RegisterAnswer | null, nowMs: number): RegistrationStep | null {
+  /** The final answer to the last request; null: none came, or it could not be sent, and `why`. */
+  answered(answer: RegisterAnswer | null, nowMs: number, why = ''): RegistrationStep | null {
     if (this.#state !== 'registering') return null;
-    const { status, reason } = answer ?? { status: 0, reason: '' };
+    const { status, reason } = answer ?? { status: 0, reason: why };
     this.#lastAnswer = { status, reason, atMs: nowMs };
     if (this.#isStopping) return this.#stopped(answer);
     if (answer === null || isHostFailure(status)) {

@@ -148,11 +148,15 @@ export function orderSrv(
   return ordered;
 }
 
-/** The target as a next hop for the SIP engine. Over TLS by name, which the certificate bears. */
-export function nextHopUri({ transport, host, address, port }: SipTarget): string {
-  const place = transport === 'tls' ? host : address;
+/**
+ * The target as a next hop for the SIP engine. Over TLS by name, and with the name of the trunk,
+ * whose settings say what its certificate must be.
+ */
+export function nextHopUri({ transport, host, address, port }: SipTarget, trunk: string): string {
+  const isTls = transport === 'tls';
+  const place = isTls ? host : address;
   const bracketed = isIP(place) === 6 ? `[${place}]` : place;
-  return `sip:${bracketed}:${port};transport=${transport}`;
+  return `sip:${bracketed}:${port};transport=${transport}${isTls ? `;peer=${trunk}` : ''}`;
 }
 
 /** For people and logs of the operator: `udp/203.0.113.7:5060`. */

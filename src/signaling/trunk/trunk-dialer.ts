@@ -283,7 +283,7 @@ class TrunkCall {
         from: caller.from,
         offerSdp,
         headers: { ...sessionHeaders(trunk), ...request.headers, ...caller.headers, ...contact },
-        proxy: nextHopUri(target),
+        proxy: nextHopUri(target, trunk.name),
         timeoutMs: Math.max(1, this.#deadlineMs - nowMs()),
         signal: request.signal,
         onRefusal: (refusal) => answers.to(refusal),

@@ -7,6 +7,8 @@ export interface ProbeResult {
   readonly isAlive: boolean;
   /** 0: no answer. */
   readonly sipStatus: number;
+  /** Why there was no answer, where that is known. */
+  readonly why: string;
   readonly atMs: number;
 }
 
@@ -43,8 +45,8 @@ export class TrunkHealth {
   }
 
   /** True when this probe changed the state. */
-  probed(isAlive: boolean, sipStatus: number, nowMs: number): boolean {
-    this.#last = { isAlive, sipStatus, atMs: nowMs };
+  probed(isAlive: boolean, sipStatus: number, nowMs: number, why = ''): boolean {
+    this.#last = { isAlive, sipStatus, why, atMs: nowMs };
     this.#sinceMs ??= nowMs;
     this.#against = isAlive === this.#isUp ? 0 : this.#against + 1;
     if (this.#against < (this.#isUp ? DOWN_AFTER : UP_AFTER)) return false;

@@ -1,4 +1,4 @@
-import type { PlainRequest, PlainResult } from '../plain-request-client.ts';
+import { type PlainRequest, type PlainResult, whyUnanswered } from '../plain-request-client.ts';
 import type { SignalingLog } from '../sip-settings.ts';
 import { readRegisterAnswer } from './register-answer.ts';
 import { nextHopUri, type SipTarget, targetText } from './sip-targets.ts';
@@ -11,6 +11,12 @@ export const PROBE_TIMEOUT_MS = 5_000;
 const RESOLVE_INTERVAL_MS = 300_000;
 
 type Addresses = { readonly sentBy: string | null; readonly observed: string | null };
+
+/** Status of an answer; 0 without one, and why, where that is known. */
+interface Heard {
+  readonly sipStatus: number;
+  readonly why: string;
+}
 
 export interface TrunkMonitorOptions {
   readonly trunk: Trunk;
@@ -77,31 +83,30 @@ export class TrunkMonitor {
   async #probe(targets: readonly SipTarget[]): Promise<void> {
     const { trunk, nowMs, log, canSend } = this.#options;
     this.#silent.clear();
-    let sipStatus = 0;
     let isAlive = false;
+    let heard: Heard = { sipStatus: 0, why: targets.length === 0 ? 'no address is known' : '' };
     for (const target of targets) {
-      sipStatus = await this.#ask(target);
-      isAlive = showsLife(sipStatus);
+      heard = await this.#ask(target);
+      isAlive = showsLife(heard.sipStatus);
       if (isAlive || this.#isStopped) break;
       this.#silent.add(targetText(target));
     }
     // The engine went away meanwhile: that says nothing about the trunk.
     if (this.#isStopped || (!isAlive && !canSend())) return;
-    if (!this.#health.probed(isAlive, sipStatus, nowMs())) return;
+    if (!this.#health.probed(isAlive, heard.sipStatus, nowMs(), heard.why)) return;
     this.#options.onChange?.(this.status);
-    const facts = { trunk: trunk.name, sipStatus };
+    const facts = { trunk: trunk.name, ...heard };
     if (isAlive) log.info(facts, 'a trunk is up');
     else log.warn(facts, 'a trunk is down');
   }
 
-  /** Status of the answer, 0 without one. */
-  async #ask(target: SipTarget): Promise<number> {
+  async #ask(target: SipTarget): Promise<Heard> {
     const { trunk, send, onObserved, timeoutMs = PROBE_TIMEOUT_MS } = this.#options;
     const user = trunk.username === null ? '' : `${trunk.username}@`;
     const request: PlainRequest = {
       method: 'OPTIONS',
       uri: `sip:${trunk.domain}`,
-      proxy: nextHopUri(target),
+      proxy: nextHopUri(target, trunk.name),
       headers: [
         { name: 'From', value: `<sip:${user}${trunk.domain}>` },
         { name: 'To', value: `<sip:${trunk.domain}>` },
@@ -110,8 +115,10 @@ export class TrunkMonitor {
       timeoutMs,
     };
     const result = await send(request).catch((): null => null);
-    if (result?.type !== 'answered' || result.answer.isFromEngine) return 0;
+    if (result?.type !== 'answered' || result.answer.isFromEngine) {
+      return { sipStatus: 0, why: whyUnanswered(result) };
+    }
     onObserved(readRegisterAnswer(result.answer, trunk.username ?? ''));
-    return result.answer.status;
+    return { sipStatus: result.answer.status, why: '' };
   }
 }

@@ -60,6 +60,24 @@ export interface TrunkServiceOptions {
   readonly probeTimeoutMs?: number;
 }
 
+/** Where a TLS connection goes. */
+export interface TlsPlace {
+  readonly host?: string;
+  readonly address: string;
+  readonly peer?: string | undefined;
+}
+
+/**
+ * What is asked of a carrier's certificate. It bears the trunk's domain (RFC 5922 §7) or a host as
+ * the operator wrote it; what DNS made of them does not count, since DNS can lie.
+ */
+export interface TrunkTls {
+  readonly names: readonly string[];
+  readonly serverName: string;
+  readonly verify: boolean;
+  readonly caFile: string | null;
+}
+
 interface Running {
   readonly trunk: Trunk;
   readonly monitor: TrunkMonitor;
@@ -154,6 +172,16 @@ export class TrunkService {
   /** For the SIP engine: whether large requests to an address go by TCP. */
   prefersTcp(address: string): boolean {
     return this.#book.prefersTcp(address);
+  }
+
+  /** What the certificate of a place must be: of the trunk named, else of the one it belongs to. */
+  tlsPeer({ host, address, peer }: TlsPlace): TrunkTls | null {
+    const trunk = peer === undefined ? this.#book.trunkOf(address, '') : this.#book.find(peer);
+    if (trunk === null) return null;
+    const { domain, tls } = trunk;
+    const hosts = trunk.hosts.map((each) => each.host);
+    const isConfigured = host !== undefined && isIP(host) === 0 && hosts.includes(host);
+    return { names: [domain, ...hosts], serverName: isConfigured ? host : domain, ...tls };
   }
 
   find(name: string): Trunk | null {

@@ -1,5 +1,5 @@
 import { uriHost } from '../message/uri.ts';
-import type { Flow } from '../transport/transport.ts';
+import { type Flow, isWebSocket, type Protocol } from '../transport/transport.ts';
 
 /** `address:port` with IPv6 in brackets. */
 export function hostPort(flow: Flow): string {
@@ -14,8 +14,13 @@ export function viaFor(flow: Flow, branch: string): string {
 
 /** Contact under which this side is reached by this flow's transport. */
 export function contactFor(flow: Flow): string {
-  const transport = flow.protocol === 'udp' ? '' : `;transport=${flow.protocol}`;
-  return `<sip:${hostPort(flow)}${transport}>`;
+  return `<sip:${hostPort(flow)}${transportParam(flow.protocol)}>`;
+}
+
+/** RFC 7118 §5.2 knows `ws` alone, encrypted or not. */
+function transportParam(protocol: Protocol): string {
+  if (protocol === 'udp') return '';
+  return `;transport=${isWebSocket(protocol) ? 'ws' : protocol}`;
 }
 
 /** Applications write `@localhost` where they mean "whatever this side is called". */

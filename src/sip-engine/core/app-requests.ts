@@ -6,13 +6,13 @@ import type { MessageDraft } from '../message/message.ts';
 import { serialize } from '../message/serialize.ts';
 import { isToken, parseUnsigned } from '../message/tokens.ts';
 import { parseSipUri } from '../message/uri.ts';
-import type { Flow, HostPort } from '../transport/transport.ts';
+import { type Flow, type HostPort, isWebSocket, type Place } from '../transport/transport.ts';
 import { contactFor, fillLocalhost, fillLocalhostAnywhere } from './address-book.ts';
 import { copyAppHeaders, ensureContentType } from './app-headers.ts';
 import { failOutbound, startOutbound } from './client-requests.ts';
 import type { EngineContext } from './context.ts';
 import { firstCSeq, randomToken } from './ids.ts';
-import { type NextHop, nextHopOf, withPlaces } from './next-hop.ts';
+import { type NextHop, nextHopOf, webSocketTo, withPlaces } from './next-hop.ts';
 import type { OutboundRequest } from './outbound-request.ts';
 
 /** What an application asked us to send, taken apart. */
@@ -48,8 +48,14 @@ export function requestForApp(context: EngineContext, request: AppRequest, nextH
   }
   if (context.clients.isFull) return refuse('too many transactions');
   const route = parseNameAddr(request.template.headers.list('route')[0] ?? '')?.uri;
-  const hop = nextHopOf(nextHop === '' ? (route ?? request.uri) : nextHop);
+  const found = nextHopOf(nextHop === '' ? (route ?? request.uri) : nextHop);
+  const hop = found && { ...found, peer: peerOf(nextHop) };
   if (hop === undefined) return refuse('requested protocol/transport not available');
+  if (isWebSocket(hop.protocol)) {
+    const known = webSocketTo(context, hop, request.uri);
+    const flow = known ?? goneFlow(hop);
+    return send(context, request, hop, { flow, places: [], isReachable: known !== undefined });
+  }
   withPlaces(context, hop, (places) => {
     const [place, ...others] = places;
     // A name that leads nowhere still needs a flow to write the request with: port 9 discards.
@@ -62,11 +68,22 @@ export function requestForApp(context: EngineContext, request: AppRequest, nextH
   });
 }
 
+/** `;peer=` of a next hop is between the application and us: it is not sent. */
+function peerOf(nextHop: string): string | undefined {
+  return nextHop === '' ? undefined : parseSipUri(nextHop)?.params.get('peer');
+}
+
 const NOWHERE: HostPort = { address: '127.0.0.1', port: 9 };
+
+/** A request that has no way out must still be written, to tell the application of it. */
+function goneFlow({ protocol }: NextHop): Flow {
+  const place = NOWHERE;
+  return { protocol, isReliable: true, local: place, remote: place, isOpen: false, send: () => {} };
+}
 
 interface Way {
   readonly flow: Flow;
-  readonly places: readonly HostPort[];
+  readonly places: readonly Place[];
   readonly isReachable: boolean;
 }
 

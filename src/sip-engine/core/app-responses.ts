@@ -5,10 +5,11 @@ import { refusalLeader, responseEchoLeader } from '../drachtio/leaders.ts';
 import { parseNameAddr } from '../message/header-values.ts';
 import { fromTag, type MessageDraft } from '../message/message.ts';
 import { dialogIdOf, responseTo } from '../message/serialize.ts';
+import { isWebSocket } from '../transport/transport.ts';
 import { contactFor } from './address-book.ts';
 import { copyAppHeaders, ensureContentType } from './app-headers.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
-import { addDialog, awaitAck, removeDialog } from './dialog-duties.ts';
+import { addDialog, awaitAck, moveDialogs, removeDialog } from './dialog-duties.ts';
 import { firstCSeq, randomToken } from './ids.ts';
 import { sendAnswer } from './inbound-answers.ts';
 import { ALLOW, SUPPORTED } from './capabilities.ts';
@@ -213,6 +214,10 @@ function afterSending(
   draft: MessageDraft,
 ): void {
   const { dialog, request, flow, id } = inbound;
+  const isRegistered = request.method === 'REGISTER' && status >= 200 && status < 300;
+  if (isRegistered && isWebSocket(flow.protocol)) {
+    moveDialogs(context, context.contactFlows.learn(request, flow), flow);
+  }
   if (dialog === undefined || status < 200 || status > 299) return;
   if (draft.body.length > 0) dialog.lastLocalSdp = draft.body;
   if (request.method === 'INVITE' || request.method === 'UPDATE') {

@@ -70,7 +70,10 @@ export function failOutbound(
   followFailure(context, outbound);
   if (outbound.isOrphaned) return;
   const request = withVia(outbound.draft, outbound.flow, outbound.branch);
-  const answer = responseFromHeaders(request.headers, status, { toTag: randomToken() });
+  const { failure } = outbound.flow;
+  const headers: [string, string][] =
+    failure === undefined ? [] : [['Reason', `SIP;cause=${status};text="${failure}"`]];
+  const answer = responseFromHeaders(request.headers, status, { toTag: randomToken(), headers });
   outbound.app.send(
     networkLeader({
       flow: undefined,

@@ -7,6 +7,7 @@ import type { Timer, TimerWheel } from '../transaction/timer-wheel.ts';
 import type { SipTimers } from '../transaction/timers.ts';
 import type { Flow, Outbound, Resolver } from '../transport/transport.ts';
 import type { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
+import { ContactFlows } from './contact-flows.ts';
 import type { OutboundRequest } from './outbound-request.ts';
 import { type Counters, newCounters } from './counters.ts';
 
@@ -90,6 +91,8 @@ export class EngineContext {
   readonly pendingInvites = new Map<string, InboundRequest>();
   /** Requests of applications without a final answer. */
   readonly outboundRequests = new Map<string, OutboundRequest>();
+  /** Ways to registered browsers. */
+  readonly contactFlows = new ContactFlows();
   readonly counters: Counters = newCounters();
   readonly #epochMs: number;
   #timeText = '';

@@ -2,14 +2,15 @@ import type { Dialog } from '../dialog/dialog.ts';
 import { unsolicitedLeader } from '../drachtio/leaders.ts';
 import { parseSipUri } from '../message/uri.ts';
 import { transactionTimeoutMs } from '../transaction/timers.ts';
-import type { Flow } from '../transport/transport.ts';
+import { type Flow, isWebSocket } from '../transport/transport.ts';
 import { serialize } from '../message/serialize.ts';
 import type { MessageDraft } from '../message/message.ts';
 import { HeaderList } from '../message/header-list.ts';
 import { viaFor } from './address-book.ts';
 import type { EngineContext } from './context.ts';
+import { contactKey } from './contact-flows.ts';
 import { newBranch } from './ids.ts';
-import { nextHopOf, withPlaces } from './next-hop.ts';
+import { nextHopOf, webSocketTo, withPlaces } from './next-hop.ts';
 
 /** Puts a Via on top. */
 export function withVia(draft: MessageDraft, flow: Flow, branch: string): MessageDraft {
@@ -44,10 +45,23 @@ export function withDialogFlow(
     use(undefined);
     return;
   }
-  withPlaces(context, hop, (places) => {
+  if (isWebSocket(hop.protocol)) {
+    use(webSocketTo(context, hop, dialog.remoteTarget));
+    return;
+  }
+  withPlaces(context, { ...hop, peer: dialog.flow.peer }, (places) => {
     const place = places[0];
     use(place === undefined ? undefined : context.outbound.flowTo(hop.protocol, place));
   });
+}
+
+/** A browser that connected anew and registered again takes its calls along. */
+export function moveDialogs(context: EngineContext, contacts: readonly string[], to: Flow): void {
+  for (const dialog of context.dialogs.values()) {
+    const { flow } = dialog;
+    const isLeft = isWebSocket(flow.protocol) && flow !== to;
+    if (isLeft && contacts.includes(contactKey(dialog.remoteTarget) ?? '')) dialog.flow = to;
+  }
 }
 
 /** UAS: any Contact but the source itself. UAC: a Contact on another host. */

@@ -57,6 +57,7 @@ export class EngineCore {
 
   /** A connection failed or closed. */
   flowClosed(flow: Flow): void {
+    this.context.contactFlows.closed(flow);
     this.context.clients.flowClosed(flow);
   }
 

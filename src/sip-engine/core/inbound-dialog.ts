@@ -3,7 +3,7 @@ import { networkLeader } from '../drachtio/leaders.ts';
 import type { AppPort } from '../drachtio/app-port.ts';
 import { fromTag, type SipRequest, toTag } from '../message/message.ts';
 import { serializeReceived } from '../message/serialize.ts';
-import type { Flow } from '../transport/transport.ts';
+import { type Flow, isWebSocket } from '../transport/transport.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { finishAckWait, removeDialog } from './dialog-duties.ts';
 import { answerForApp, answerStateless } from './inbound-answers.ts';
@@ -29,6 +29,16 @@ export function findDialog(context: EngineContext, request: SipRequest): Dialog 
   return undefined;
 }
 
+/**
+ * The same, but not for requests that crossed between browsers and everyone else: a dialog that
+ * began by WebSocket goes on by WebSocket, and no other may be reached from there.
+ */
+function dialogOf(context: EngineContext, request: SipRequest, flow: Flow): Dialog | undefined {
+  const dialog = findDialog(context, request);
+  if (dialog === undefined) return undefined;
+  return isWebSocket(dialog.flow.protocol) === isWebSocket(flow.protocol) ? dialog : undefined;
+}
+
 /** Anything but ACK and CANCEL with a To tag. */
 export function receiveInDialog(
   context: EngineContext,
@@ -37,7 +47,7 @@ export function receiveInDialog(
   deliver: Deliver,
 ): void {
   const { method } = request;
-  const dialog = findDialog(context, request) ?? adoptSubscription(context, request, flow);
+  const dialog = dialogOf(context, request, flow) ?? adoptSubscription(context, request, flow);
   if (dialog === undefined) return answerStateless(request, flow, 481);
   if (request.cseq.sequence < dialog.remoteSequence) return answerStateless(request, flow, 500);
   dialog.remoteSequence = request.cseq.sequence;
@@ -138,7 +148,7 @@ function isTerminated(request: SipRequest): boolean {
 
 /** An ACK outside any transaction: it acknowledges our 2xx, or nothing. */
 export function receiveAck(context: EngineContext, request: SipRequest, flow: Flow): void {
-  const dialog = findDialog(context, request);
+  const dialog = dialogOf(context, request, flow);
   const wait = dialog?.ackWait;
   if (dialog === undefined || wait?.sequence !== request.cseq.sequence) {
     context.counters.strays += 1;

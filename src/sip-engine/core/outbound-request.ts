@@ -2,7 +2,7 @@ import type { Dialog } from '../dialog/dialog.ts';
 import type { AppPort } from '../drachtio/app-port.ts';
 import type { MessageDraft } from '../message/message.ts';
 import type { Timer } from '../transaction/timer-wheel.ts';
-import type { Flow, HostPort, Protocol } from '../transport/transport.ts';
+import type { Flow, Place, Protocol } from '../transport/transport.ts';
 
 /** A request that an application had us send and that has no final answer yet. */
 export interface OutboundRequest {
@@ -17,7 +17,7 @@ export interface OutboundRequest {
   readonly fromTag: string;
   readonly protocol: Protocol;
   /** Further places to try when this one fails (RFC 3263 §4.3). */
-  places: readonly HostPort[];
+  places: readonly Place[];
   flow: Flow;
   branch: string;
   dialog: Dialog | undefined;

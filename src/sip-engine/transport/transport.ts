@@ -1,9 +1,17 @@
-/** Transports of RFC 3261 §18 and RFC 7118. The last three have their place but no implementation yet. */
+/** Transports of RFC 3261 §18 and RFC 7118. */
 export type Protocol = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
 export interface HostPort {
   readonly address: string;
   readonly port: number;
+}
+
+/** A place to connect to, and under what name it was found. */
+export interface Place extends HostPort {
+  /** As the URI named it, before it was resolved. */
+  readonly host?: string;
+  /** Whose settings of TLS apply: the application's name for the other side. */
+  readonly peer?: string | undefined;
 }
 
 /**
@@ -19,6 +27,10 @@ export interface Flow {
   readonly remote: HostPort;
   /** False once a connection is gone. */
   readonly isOpen: boolean;
+  /** As `Place.peer`, where we connected. */
+  readonly peer?: string | undefined;
+  /** Why it was not made, or broke; for people. */
+  readonly failure?: string | undefined;
   send(packet: Buffer): void;
 }
 
@@ -33,19 +45,22 @@ export interface TransportEvents {
   isSourceAllowed(address: string): boolean;
 }
 
-/** One listener. WebSocket and TLS become further implementations. */
+/** One listener. */
 export interface Transport {
   readonly protocol: Protocol;
   /** As bound. */
   readonly bound: HostPort;
+  /** False when it only connects. */
+  readonly isListening: boolean;
   /** An open connection to that place, or a new one; for UDP just the way there. */
-  flowTo(remote: HostPort): Flow;
+  flowTo(place: Place): Flow;
   close(): Promise<void>;
 }
 
 /** What the engine needs of all transports together. */
 export interface Outbound {
-  flowTo(protocol: Protocol, remote: HostPort): Flow | undefined;
+  /** Undefined where there is no such transport, and for WebSockets that are not there. */
+  flowTo(protocol: Protocol, place: Place): Flow | undefined;
   /** True when that is one of our own listeners. */
   isSelf(protocol: Protocol, remote: HostPort): boolean;
 }
@@ -56,5 +71,17 @@ export interface Resolver {
 }
 
 export function defaultPort(protocol: Protocol): number {
-  return protocol === 'tls' || protocol === 'wss' ? 5061 : 5060;
+  switch (protocol) {
+    case 'ws':
+      return 80;
+    case 'wss':
+      return 443;
+    case 'tls':
+      return 5061;
+    default:
+      return 5060;
+  }
 }
+
+/** Browsers, softphones in pages: whatever address they come from, nobody vouches for it. */
+export const isWebSocket = (protocol: Protocol): boolean => protocol === 'ws' || protocol === 'wss';

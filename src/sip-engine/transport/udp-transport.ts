@@ -51,6 +51,7 @@ function growBuffer(socket: Socket): void {
 
 class UdpTransport implements Transport {
   readonly protocol = 'udp';
+  readonly isListening = true;
   readonly bound: HostPort;
   readonly #socket: Socket;
   readonly #options: UdpTransportOptions;

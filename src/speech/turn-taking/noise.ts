@@ -10,10 +10,12 @@ export interface Sound {
   readonly voicedMs: number;
   /** The agent was cut off by it. */
   readonly hasInterrupted: boolean;
+  /** What it cut off was the end of a question that "yes" answers. */
+  readonly isAnswer: boolean;
 }
 
 /** A cough, or what people say while they go on listening: nothing to be answered. */
-export function isNoise({ text, voicedMs, hasInterrupted }: Sound): boolean {
+export function isNoise({ text, voicedMs, hasInterrupted, isAnswer }: Sound): boolean {
   if (text === '') return voicedMs < (hasInterrupted ? CUT_VOICED_MAX_MS : NOISE_VOICED_MAX_MS);
-  return hasInterrupted && voicedMs < CUT_VOICED_MAX_MS && isBackchannel(text);
+  return hasInterrupted && !isAnswer && voicedMs < CUT_VOICED_MAX_MS && isBackchannel(text);
 }

@@ -30,6 +30,7 @@ const DIGIT_GAP_MS = 70;
 export class CallClient {
   #offerUrl;
   #agentId;
+  #token;
   #microphone;
   #listener;
   /** @type {RTCPeerConnection | null} */
@@ -51,11 +52,13 @@ export class CallClient {
   #abort = new AbortController();
 
   /**
-   * @param {{ offerUrl: string, agentId: string, microphone: MediaStream, listener: CallListener }} options
+   * @param {{ offerUrl: string, agentId?: string, token?: string, microphone: MediaStream,
+   *   listener: CallListener }} options `token` is sent as a bearer's
    */
-  constructor({ offerUrl, agentId, microphone, listener }) {
+  constructor({ offerUrl, agentId, token, microphone, listener }) {
     this.#offerUrl = offerUrl;
     this.#agentId = agentId;
+    this.#token = token;
     this.#microphone = microphone;
     this.#listener = listener;
   }
@@ -140,7 +143,10 @@ export class CallClient {
     };
     const response = await fetch(this.#offerUrl, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      },
       body: JSON.stringify(body),
       signal: this.#abort.signal,
     }).catch(() => {
@@ -253,6 +259,7 @@ function failureOf(response) {
   const seconds = Number(response.headers.get('retry-after'));
   const retryAfterSeconds = Number.isFinite(seconds) && seconds > 0 ? seconds : null;
   switch (response.status) {
+    case 401:
     case 404:
       return new CallFailure('link-off');
     case 429:

@@ -27,6 +27,8 @@ const IN_CALL = new Set(['connecting', 'listening', 'thinking', 'speaking', 'rec
 const HEARD_LEVEL = 0.35;
 const HEARD_READINGS = 3;
 const METER_MS = 50;
+/** The agent warns at this point too. */
+const SHORT_SECONDS = 30;
 
 /**
  * The whole of a call as a person sees it:
@@ -70,7 +72,11 @@ export class CallView {
   #alert = element('div', { class: 'alert', role: 'alert' });
   root = element('div', { class: 'call' });
 
-  /** @param {{ offerUrl: string, agentId: string }} options */
+  /**
+   * @param {{ readonly offerUrl: string, readonly agentId?: string, readonly token?: string,
+   *   readonly limitSeconds?: number, readonly onOver?: () => void }} options
+   *   `onOver` is called after each call that was had
+   */
   constructor(options) {
     this.#options = options;
     this.#level.setAttribute('aria-label', 'Microphone level');
@@ -138,10 +144,12 @@ export class CallView {
         this.#release();
         this.#show('ended');
         this.#detail.textContent = wordsOfEnd(reason);
+        this.#options.onOver?.();
       },
       onFailed: (failure) => {
         this.#release();
         this.#showFailure(failure);
+        this.#options.onOver?.();
       },
     };
   }
@@ -231,8 +239,13 @@ export class CallView {
 
   #startClock() {
     this.#startedAtMs = Date.now();
+    const { limitSeconds } = this.#options;
     const show = () => {
-      this.#clock.textContent = clock((Date.now() - this.#startedAtMs) / 1000);
+      const seconds = (Date.now() - this.#startedAtMs) / 1000;
+      const left = limitSeconds === undefined ? Number.POSITIVE_INFINITY : limitSeconds - seconds;
+      this.#clock.textContent =
+        limitSeconds === undefined ? clock(seconds) : `${clock(seconds)} of ${clock(limitSeconds)}`;
+      this.#clock.classList.toggle('is-short', left <= SHORT_SECONDS);
     };
     show();
     this.#clockTimer = setInterval(show, 1000);

@@ -67,6 +67,39 @@ export const FAILURES = {
   },
 };
 
+/**
+ * What becomes of an instant voice link, beside being active.
+ *
+ * @type {Readonly<Record<'expired' | 'used' | 'disabled' | 'unknown' | 'unreachable', Words>>}
+ */
+export const LINK_STATES = {
+  expired: {
+    title: 'This link has expired',
+    advice: 'It was good for a certain time. Ask whoever gave it to you for a new one.',
+    canRetry: false,
+  },
+  used: {
+    title: 'This link has been used',
+    advice: 'It was good for a certain number of calls, and they have been made.',
+    canRetry: false,
+  },
+  disabled: {
+    title: 'This link has been switched off',
+    advice: 'Whoever gave it to you does not take calls by it any more.',
+    canRetry: false,
+  },
+  unknown: {
+    title: 'This link does not lead anywhere',
+    advice: 'Check that you have all of it, or ask whoever gave it to you for a new one.',
+    canRetry: false,
+  },
+  unreachable: {
+    title: 'The page could not be loaded',
+    advice: 'Check your internet connection, then try again.',
+    canRetry: true,
+  },
+};
+
 /** @type {Readonly<Record<string, string>>} */
 const ENDS = {
   'caller-hung-up': 'You hung up.',
@@ -74,6 +107,7 @@ const ENDS = {
   'operator-hung-up': 'The call was ended by its operator.',
   transferred: 'The call was transferred.',
   'time-limit': 'The time for this call was up.',
+  'link-used-up': 'This link was good for a certain number of calls, and they have been made.',
   'caller-silent': 'The call ended because nobody was heard.',
   'media-timeout': 'The call ended because nobody was heard.',
   'stopped-by-operator': 'The service is being restarted.',
@@ -86,6 +120,15 @@ const ENDS = {
  */
 export function wordsOfEnd(reason) {
   return ENDS[reason] ?? 'The call is over.';
+}
+
+/**
+ * @param {number} minutes
+ * @returns {string}
+ */
+export function limitWords(minutes) {
+  const whole = Math.round(minutes * 10) / 10;
+  return `The call can take up to ${whole} ${whole === 1 ? 'minute' : 'minutes'}.`;
 }
 
 /**

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
+import { readFileSync } from 'node:fs';
 
 import { connectSipEngine, type SipSignaling } from '../../../src/signaling/sip-engine-client.ts';
 import type { Trunk } from '../../../src/signaling/trunk/trunk.ts';
+import type { Place } from '../../../src/sip-engine/transport/transport.ts';
 import { TrunkService } from '../../../src/signaling/trunk/trunk-service.ts';
 import { CARRIER_SDP, FakeCarrier, first } from '../../support/fake-carrier.ts';
-import { type Kamailio, needsKamailio, startKamailio } from '../../support/kamailio.ts';
+import {
+  type Kamailio,
+  needsKamailio,
+  needsKamailioTls,
+  startKamailio,
+} from '../../support/kamailio.ts';
+import { needsOpenssl, TestAuthority, type TestCertificate } from '../../support/certificates.ts';
 import { LegOwner } from '../../support/leg-owner.ts';
 import { SipPhone } from '../../support/sip-phone.ts';
 import { startTestEngine, type TestEngine } from '../../support/test-engine.ts';
@@ -24,7 +32,7 @@ describe('a trunk to Kamailio', function () {
   const changes = new EventEmitter();
   before(async function () {
     needsKamailio(this);
-    engine = await startTestEngine();
+    engine = await startTestEngine({ findPeer: (place) => peerOf(place) });
     signaling = connectSipEngine({
       ...engine.address,
       admit: (request) => service?.admit(request) ?? { type: 'take', trunk: null },
@@ -49,15 +57,37 @@ describe('a trunk to Kamailio', function () {
     await callee?.close();
   });
 
-  const start = async (algorithm: 'MD5' | 'SHA-256', settings: Partial<Trunk> = {}) => {
+  let authority: TestAuthority | undefined;
+  after(() => authority?.remove());
+  const secured = (context: Mocha.Context) => {
+    needsOpenssl(context);
+    needsKamailioTls(context);
+    if (engine.name !== 'embedded') context.skip();
+    authority ??= new TestAuthority();
+    const settings = { tls: { verify: true, caFile: authority.caFile } };
+    return { settings, certificate: authority.issue(['DNS:carrier.test']) };
+  };
+  const peerOf = (place: Place) => {
+    const found = service?.tlsPeer(place) ?? null;
+    if (found === null) return undefined;
+    const { caFile, ...peer } = found;
+    return caFile === null ? peer : { ...peer, ca: readFileSync(caFile, 'utf8') };
+  };
+  const start = async (
+    algorithm: 'MD5' | 'SHA-256',
+    settings: Partial<Trunk> = {},
+    certificate?: TestCertificate,
+  ) => {
     kamailio = await startKamailio({
       password: 'secret',
       algorithm,
       nonceSeconds: 1,
       minExpiresSeconds: 120,
       calleePort: callee.port,
+      ...(certificate === undefined ? {} : { certificate }),
     });
-    const hosts: Trunk['hosts'] = [{ host: '127.0.0.1', port: kamailio.port }];
+    const { port, tlsPort } = kamailio;
+    const hosts: Trunk['hosts'] = [{ host: '127.0.0.1', port: tlsPort === 0 ? port : tlsPort }];
     const started = new TrunkService({
       trunks: [aTrunk({ name: 'kamailio', hosts, ...settings })],
       signaling: () => signaling,
@@ -67,7 +97,7 @@ describe('a trunk to Kamailio', function () {
     service = started;
     started.start();
     while (started.views()[0]?.registration?.state !== 'registered') await once(changes, 'change');
-    return { service: started, port: kamailio.port };
+    return { service: started, port };
   };
 
   for (const algorithm of ['MD5', 'SHA-256'] as const) {
@@ -98,9 +128,14 @@ describe('a trunk to Kamailio', function () {
     });
   }
 
-  for (const transport of ['udp', 'tcp'] as const) {
-    it(`calls out through it over ${transport}: challenged, record-routed, hung up`, async () => {
-      const { service: running } = await start('SHA-256', { transport });
+  for (const transport of ['udp', 'tcp', 'tls'] as const) {
+    it(`calls out through it over ${transport}: challenged, record-routed, hung up`, async function () {
+      const tls = transport === 'tls' ? secured(this) : null;
+      const { service: running } = await start(
+        'SHA-256',
+        { transport, ...tls?.settings },
+        tls?.certificate,
+      );
       callee.onInvite = (call) => {
         call.respond(180);
         call.answer();
@@ -127,4 +162,17 @@ describe('a trunk to Kamailio', function () {
       assert.equal(callee.count('BYE'), byesBefore + 1);
     });
   }
+
+  it('is found by callers over the connection it registered by TLS', async function () {
+    const { settings, certificate } = secured(this);
+    const { port } = await start('MD5', { transport: 'tls', ...settings }, certificate);
+    const phone = await SipPhone.open(port);
+    try {
+      const final = await phone.invite({ user: 'ann', sdp: CARRIER_SDP });
+      assert.equal(final.status, 486);
+      assert.equal(trunksOfInvites.at(-1), 'kamailio');
+    } finally {
+      phone.close();
+    }
+  });
 });

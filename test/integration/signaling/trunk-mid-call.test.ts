@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 
 import { connectSipEngine, type SipSignaling } from '../../../src/signaling/sip-engine-client.ts';
 import type { SipLeg } from '../../../src/signaling/sip-leg.ts';
+import type { InboundRefer } from '../../../src/signaling/transfer/refer.ts';
 import { CARRIER_SDP, type CarrierCall, FakeCarrier, first } from '../../support/fake-carrier.ts';
 import { LegOwner } from '../../support/leg-owner.ts';
 import { startTestEngine, type TestEngine } from '../../support/test-engine.ts';
@@ -23,7 +25,7 @@ describe('in the middle of a call, a carrier', function () {
       ...engine.address,
       onInvite: () => {},
       log: { info() {}, warn() {}, error() {} },
-      timeouts: { byeMs: 300 },
+      timeouts: { byeMs: 300, requestMs: 1_500 },
     });
     await signaling.whenConnected();
   });
@@ -96,10 +98,132 @@ describe('in the middle of a call, a carrier', function () {
     assert.equal(await owner.digits.next(), '7');
   });
 
-  it('asks us to transfer ourselves, which we do not take yet', async () => {
-    const answer = await call.request('REFER', { headers: ['Refer-To: <sip:x@carrier.test>'] });
-    assert.equal(answer.status, 405);
+  const REFERRED = '<sip:+34911000111@carrier.test>';
+  const frag = (status: string, state = 'active;expires=60') => ({
+    headers: [
+      'Event: refer',
+      `Subscription-State: ${state}`,
+      'Content-Type: message/sipfrag;version=2.0',
+    ],
+    body: `SIP/2.0 ${status}\r\n`,
   });
+  const refer = () => {
+    const progress: number[] = [];
+    const result = leg.refer({
+      referTo: REFERRED,
+      referredBy: '<sip:us@carrier.test>',
+      onProgress: (status) => progress.push(status),
+    });
+    return { result, progress };
+  };
+
+  it('is referred away: takes it, tells how it goes, and that it is done', async () => {
+    call.answerTo = ({ method }) => ({ line: method === 'REFER' ? '202 Accepted' : '200 OK' });
+    const { result, progress } = refer();
+    const request = await call.nextRequest('REFER');
+    assert.equal(first(request, 'refer-to'), REFERRED);
+    assert.equal(first(request, 'referred-by'), '<sip:us@carrier.test>');
+    for (const news of ['100 Trying', '180 Ringing']) {
+      assert.equal((await call.request('NOTIFY', frag(news))).status, 200);
+    }
+    const last = frag('200 OK', 'terminated;reason=noresource');
+    assert.equal((await call.request('NOTIFY', last)).status, 200);
+    assert.deepEqual(await result, { type: 'transferred', sipStatus: 200 });
+    assert.deepEqual(progress, [100, 180]);
+    // Nothing is subscribed to any more, and the call goes on.
+    assert.equal((await call.request('NOTIFY', last)).status, 481);
+    assert.deepEqual(owner.ends.all, []);
+  });
+
+  for (const [what, line, expected] of [
+    ['refuses REFER', '405 Method Not Allowed', { type: 'refused', sipStatus: 405 }],
+    ['declines', '603 Decline', { type: 'refused', sipStatus: 603 }],
+    ['cannot', '501 Not Implemented', { type: 'refused', sipStatus: 501 }],
+  ] as const) {
+    it(`${what} when it is referred away, and the call goes on`, async () => {
+      call.answerTo = () => ({ line });
+      assert.deepEqual(await refer().result, expected);
+      assert.deepEqual(owner.ends.all, []);
+    });
+  }
+
+  it('says that whom it was referred to is busy', async () => {
+    call.answerTo = () => ({ line: '202 Accepted' });
+    const { result } = refer();
+    await call.nextRequest('REFER');
+    await call.request('NOTIFY', frag('486 Busy Here', 'terminated;reason=noresource'));
+    assert.deepEqual(await result, { type: 'failed', sipStatus: 486 });
+  });
+
+  it('ends the subscription without a word', async () => {
+    call.answerTo = () => ({ line: '202 Accepted' });
+    const { result } = refer();
+    await call.nextRequest('REFER');
+    await call.request('NOTIFY', frag('100 Trying', 'terminated;reason=giveup'));
+    assert.deepEqual(await result, { type: 'failed', sipStatus: null });
+  });
+
+  it('accepts, and hangs up at once', async () => {
+    call.answerTo = () => ({ line: '202 Accepted', headers: [] });
+    const { result } = refer();
+    await call.nextRequest('REFER');
+    await call.request('NOTIFY', frag('100 Trying'));
+    await call.request('BYE');
+    assert.deepEqual(await result, { type: 'transferred', sipStatus: null });
+    assert.equal((await owner.ends.next()).reason, 'caller-hung-up');
+  });
+
+  it('takes no subscription, and is gone without news', async () => {
+    call.answerTo = () => ({ line: '202 Accepted', headers: ['Refer-Sub: false'] });
+    assert.deepEqual(await refer().result, { type: 'transferred', sipStatus: null });
+  });
+
+  it('hears nothing of REFER, and the call goes on', async () => {
+    carrier.isSilent = true;
+    const { result } = refer();
+    assert.deepEqual(await result, { type: 'refused', sipStatus: null });
+    carrier.isSilent = false;
+    assert.deepEqual(owner.ends.all, []);
+  });
+
+  it('hands us over: is told how the call goes by NOTIFY', async () => {
+    const asked = new Promise<InboundRefer>((resolve) => {
+      owner.onRefer = resolve;
+    });
+    const referring = call.request('REFER', {
+      headers: [`Refer-To: ${REFERRED}`, 'Referred-By: <sip:boss@carrier.test>'],
+    });
+    const asking = await asked;
+    const { to, referredBy } = asking;
+    assert.deepEqual(to, { user: '+34911000111', host: 'carrier.test', replaces: null });
+    assert.equal(referredBy, '<sip:boss@carrier.test>');
+    const reports = asking.accept();
+    assert.equal((await referring).status, 202);
+    reports.report(180);
+    reports.report(486);
+    reports.report(200);
+    const told = () => call.received.filter(({ method }) => method === 'NOTIFY');
+    while (told().length < 3) await once(call, 'request');
+    assert.deepEqual(
+      told().map(({ body }) => body.trim()),
+      ['SIP/2.0 100 Trying', 'SIP/2.0 180 Ringing', 'SIP/2.0 486 Busy Here'],
+    );
+    assert.match(first(told()[0] ?? assert.fail(), 'subscription-state'), /^active/);
+    assert.match(first(told()[2] ?? assert.fail(), 'subscription-state'), /^terminated/);
+    assert.equal(first(told()[0] ?? assert.fail(), 'event'), 'refer');
+  });
+
+  for (const [what, header, status] of [
+    ['two places', 'Refer-To: <sip:a@b>, <sip:c@d>', 400],
+    ['no call', 'Refer-To: <sip:a@b;method=MESSAGE>', 603],
+    ['no telephone', 'Refer-To: <https://a.example>', 603],
+    ['a broken Replaces', 'Refer-To: <sip:a@b?Replaces=nothing>', 603],
+  ] as const) {
+    it(`hands us over to ${what}, which is ${status}`, async () => {
+      owner.onRefer = () => assert.fail('it was asked');
+      assert.equal((await call.request('REFER', { headers: [header] })).status, status);
+    });
+  }
 
   it('breaks, and the leg ends all the same', async () => {
     carrier.isSilent = true;

@@ -99,6 +99,31 @@ describe('a conversation with the embedded engines', function () {
     assert.equal(call.turns[0]?.isInterrupted, false);
   });
 
+  it('does not take a stall of its own thread for a pause of the caller', async () => {
+    const call = new TestCall({ engines });
+    call.conversation.start();
+    await call.untilQuiet();
+    const speech = callerSays('what are your opening hours', 'slt');
+    await call.hears(speech.subarray(0, 4800));
+    call.leg.stall(800);
+    await call.hears(speech.subarray(4800));
+    await call.untilQuiet();
+    assert.deepEqual(call.said('user'), ['what are your opening hours']);
+  });
+
+  it('takes "yes" for an answer when it comes in the last half second of the question', async () => {
+    const call = new TestCall({ engines });
+    call.conversation.start();
+    await call.untilQuiet();
+    await call.hears(callerSays('i want to order a cake', 'rms'));
+    await call.until(() => call.activities.at(-1) === 'speaking');
+    await call.until(() => call.leg.queuedMs() > 0 && call.leg.queuedMs() <= 400);
+    await call.hears(callerSays('yes', 'rms'));
+    await call.until(() => call.turns.length === 5);
+    assert.deepEqual(call.said('user').at(-1), 'yes');
+    assert.deepEqual(call.said('agent').at(-1), 'One chocolate cake it is.');
+  });
+
   it('says again what was not heard when it was cut off by nothing', async () => {
     const call = new TestCall({ engines });
     call.conversation.start();

@@ -9,12 +9,14 @@ import {
   SynthesizerEngine,
 } from '../../../src/speech/providers/embedded-text-to-speech.ts';
 import { loadEmbeddedVoiceActivity } from '../../../src/speech/providers/embedded-voice-activity.ts';
+import { tone } from '../../support/audio.ts';
 import { bakery } from '../../support/conversation-on-hand-made-leg.ts';
 import { itKeepsTheSpeechToTextContract } from '../../support/speech-to-text-contract.ts';
 import {
   callerSays,
   type CallerVoice,
   hasTestCaller,
+  lineSilence,
   voiceSpan,
 } from '../../support/test-caller.ts';
 import { itKeepsTheTextToSpeechContract } from '../../support/text-to-speech-contract.ts';
@@ -176,6 +178,36 @@ describe('the embedded voice detector', () => {
       assert.ok(voiced <= 3, `${voiced} of 150 frames`);
     }
   });
+
+  for (const [what, ...hz] of [
+    ['a busy tone', 425],
+    ['a beep', 1000],
+    ['a ringback tone', 440, 480],
+    ['a key', 770, 1336],
+  ] as const) {
+    it(`takes ${what} for no voice, and finds the voice after it`, async () => {
+      const detector = (await loadEmbeddedVoiceActivity())(8000);
+      const voicedIn = (line: Int16Array): number => {
+        let voiced = 0;
+        for (let at = 0; at + 160 <= line.length; at += 160) {
+          const samples = line.subarray(at, at + 160);
+          if (detector.process({ samples, sampleRateHz: 8000 }) > 0.6) voiced += 1;
+        }
+        return voiced;
+      };
+      for (let beep = 0; beep < 4; beep += 1) {
+        const parts = hz.map((each) => tone(each, 8000, 500, 4000));
+        const sound = Int16Array.from({ length: 4000 }, (_, i) =>
+          parts.reduce((sum, part) => sum + (part[i] ?? 0), 0),
+        );
+        const voiced = voicedIn(sound) + voicedIn(lineSilence(500));
+        assert.ok(voiced <= 1, `${voiced} frames of beep ${beep}`);
+      }
+      const voice = voicedIn(callerSays('where are you located', 'slt'));
+      detector.close();
+      assert.ok(voice >= 25, `${voice} frames of a voice`);
+    });
+  }
 });
 
 async function* once(text: string): AsyncGenerator<string> {

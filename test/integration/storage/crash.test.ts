@@ -3,14 +3,24 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { CallMeter } from '../../../src/billing/call-meter.ts';
+import { rateCall } from '../../../src/billing/rate-call.ts';
+import { TermsBook } from '../../../src/billing/terms-book.ts';
 import { asCallId } from '../../../src/model/ids.ts';
 import { silentLogger } from '../../../src/observability/logger.ts';
 import { DEMO_WORKSPACE_ID } from '../../../src/storage/bootstrap.ts';
 import { Connection } from '../../../src/storage/connection.ts';
 import { openStorage, type Storage } from '../../../src/storage/storage.ts';
-import { newCall, temporaryStorage } from '../../support/storage.ts';
+import {
+  addPayingWorkspace,
+  newCall,
+  PAYING_RATE,
+  PAYING_WORKSPACE_ID,
+  temporaryStorage,
+} from '../../support/storage.ts';
 
-const ROUNDS = 20;
+/** `CRASH_ROUNDS=200` for the figure in `src/billing/README.md`. */
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 15);
 const ROOT = join(import.meta.dirname, '../../..');
 const WRITER = join(ROOT, 'test/support/call-writer.ts');
 
@@ -48,11 +58,20 @@ function startWriter(file: string, round: string) {
   };
 }
 
+const meter = new CallMeter({
+  terms: new TermsBook({
+    repository: () => assert.fail('orphans are rated by their own tariff'),
+    clockMs: () => performance.now(),
+  }),
+  currency: 'EUR',
+});
+
 describe('kill -9 while calls are written', () => {
   it(`loses nothing that was acknowledged and closes every orphan once, ${ROUNDS} times`, async function () {
-    this.timeout(180_000);
+    this.timeout(60_000 + ROUNDS * 10_000);
     const temporary = await temporaryStorage();
     const { file } = temporary;
+    await addPayingWorkspace(temporary.storage);
     await temporary.storage.close();
     const created: string[] = [];
     const ended: string[] = [];
@@ -71,11 +90,13 @@ describe('kill -9 while calls are written', () => {
     const last = await openStorage({
       file,
       log: silentLogger(),
+      chargeOf: (call) => meter.chargeOf(call),
       onOrphanedCalls: (calls) => orphans.push(...calls.map(({ id }) => id)),
     });
     await checkAll(last, { created, ended, turns, orphans });
     await last.close();
     const connection = await Connection.open(file, { busyTimeoutMs: 1000 });
+    await checkLedger(connection, created);
     const [check] = await connection.all('PRAGMA integrity_check');
     assert.equal(check?.integrity_check, 'ok');
     const [live] = await connection.all(
@@ -83,6 +104,9 @@ describe('kill -9 while calls are written', () => {
     );
     assert.equal(live?.n, 0);
     await connection.close();
+    console.log(
+      `      ${ROUNDS} kills, ${created.length} calls acknowledged, ${orphans.length} closed as orphans`,
+    );
     await temporary.remove();
   });
 });
@@ -105,7 +129,7 @@ async function checkAll(storage: Storage, { created, ended, turns, orphans }: Ac
     'an ended call was closed again',
   );
   for (const id of created) {
-    const call = await storage.calls.find(DEMO_WORKSPACE_ID, asCallId(id));
+    const call = await storage.calls.find(PAYING_WORKSPACE_ID, asCallId(id));
     assert.ok(call !== null, `${id} was acknowledged and is lost`);
     if (normal.has(id)) assert.equal(call.endReason, 'caller-hung-up', id);
     else if (orphans.includes(id)) assert.equal(call.endReason, 'daemon-crashed', id);
@@ -117,9 +141,41 @@ async function checkAll(storage: Storage, { created, ended, turns, orphans }: Ac
   }
 }
 
+/** Every call that ended has one entry, rated as its own times say, and sums are sums of entries. */
+async function checkLedger(connection: Connection, acknowledged: readonly string[]) {
+  const rows = await connection.all(`SELECT calls.id, calls.answered_at_ms, calls.ended_at_ms,
+      count(ledger_entries.id) AS entries, ledger_entries.amount_micros, ledger_entries.seconds
+    FROM calls LEFT JOIN ledger_entries ON ledger_entries.call_id = calls.id GROUP BY calls.id`);
+  const tariff = { ...PAYING_RATE, currency: 'EUR', isFree: false };
+  for (const row of rows) {
+    assert.equal(row.entries, 1, `${row.id} has ${row.entries} entries`);
+    const answeredAtMs = row.answered_at_ms === null ? null : Number(row.answered_at_ms);
+    const charge = rateCall(tariff, { answeredAtMs, endedAtMs: Number(row.ended_at_ms) }, 'EUR');
+    assert.equal(row.amount_micros, charge.amountMicros, String(row.id));
+    assert.equal(row.seconds, charge.seconds, String(row.id));
+  }
+  const ids = new Set(rows.map(({ id }) => id));
+  assert.deepEqual(
+    acknowledged.filter((id) => !ids.has(id)),
+    [],
+  );
+  const sums = (table: string) =>
+    `SELECT sum(seconds) AS seconds, ${
+      table === 'usage_periods' ? 'sum(list_price_micros)' : 'sum(amount_micros)'
+    } AS micros FROM ${table}`;
+  const [entries] = await connection.all(sums('ledger_entries'));
+  assert.ok(Number(entries?.micros) > 0);
+  assert.deepEqual(await connection.all(sums('usage_days')), [entries]);
+  const months = `${sums('usage_periods')} WHERE length(period) = 7`;
+  assert.deepEqual(await connection.all(months), [entries]);
+  const [counted] = await connection.all('SELECT sum(calls) AS n FROM usage_days');
+  assert.equal(counted?.n, rows.length);
+}
+
 describe('two processes on one database', () => {
   it('leave each other’s live calls alone while both live', async () => {
     const temporary = await temporaryStorage();
+    await addPayingWorkspace(temporary.storage);
     const writer = startWriter(temporary.file, 'other');
     await writer.afterLines(50);
     await temporary.storage.calls.create(newCall('call_mine'));

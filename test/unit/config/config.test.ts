@@ -176,6 +176,32 @@ describe('the configuration', () => {
   });
 });
 
+describe('SIP over TLS', () => {
+  it('needs a certificate and its key, which can be read', async () => {
+    await assert.rejects(
+      load('sip:\n  tls_port: 5061\n'),
+      /:2:3: sip\.tls_port: expected sip\.tls_cert_file beside it[^]*sip\.tls_key_file/,
+    );
+    const files = '  tls_cert_file: /nowhere/a.pem\n  tls_key_file: /nowhere/a.key\n';
+    await assert.rejects(
+      load(`sip:\n  tls_port: 5061\n${files}`),
+      /:3:3: sip\.tls_cert_file: cannot read \/nowhere\/a\.pem[^]*:4:3/,
+    );
+  });
+
+  it('takes the names of its files from variables, which hold names and not contents', () => {
+    const config = loadConfig(
+      {
+        TRUNKLINE_SIP_TLS_PORT: '0',
+        TRUNKLINE_SIP_TLS_CERT_FILE: EXAMPLE,
+        TRUNKLINE_SIP_TLS_KEY_FILE: EXAMPLE,
+      },
+      folder.path,
+    );
+    assert.deepEqual([config.sip.tlsPort, config.sip.tlsCertFile], [0, EXAMPLE]);
+  });
+});
+
 describe('the example file', () => {
   it('is what the schema says: every setting, its default, meaning and variable', async () => {
     assert.equal(await readFile(EXAMPLE, 'utf8'), exampleConfig());
@@ -188,7 +214,8 @@ describe('the example file', () => {
 
   it('loads with every line that begins with "#" set, too', async () => {
     const all = (await readFile(EXAMPLE, 'utf8')).replaceAll(/^( *)#(\w+:)/gm, '$1$2');
-    await load(all);
+    // Files that are named must be there.
+    await load(all.replaceAll(/(tls_\w+_file): .*/g, `$1: ${EXAMPLE}`));
     for (const { key } of SETTINGS) assert.match(all, new RegExp(`^ *${key}:`, 'm'));
   });
 });

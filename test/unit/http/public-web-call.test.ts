@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { SignedTokens } from '../../../src/access/signed-tokens.ts';
 import { createWebCallTokens, WEB_CALL_TOKEN_MS } from '../../../src/access/web-call-tokens.ts';
 import { networkOf } from '../../../src/http/address-limit.ts';
 import { silentLogger } from '../../../src/observability/logger.ts';
@@ -250,8 +251,10 @@ describe('GET /v1/calls/public/create-web-call', () => {
       const file = join(folder.path, 'x.sqlite');
       const open = async () => {
         const storage = await openStorage({ file, log: silentLogger() });
-        const { agents, sharedKeys, webCalls } = storage;
-        const tokens = createWebCallTokens({ agents, sharedKeys, webCalls, nowMs: () => nowMs });
+        const { webCalls } = storage;
+        const clock = () => nowMs;
+        const signed = new SignedTokens(webCalls, clock);
+        const tokens = createWebCallTokens({ ...storage, signed, webCalls, nowMs: clock });
         return { storage, tokens };
       };
       const { agents } = server.storage;

@@ -160,6 +160,34 @@ describe('hearing', () => {
     decoder.close();
   });
 
+  it('leaves nothing out when the thread was stalled and its packets come all at once', () => {
+    const rig = new Rig();
+    for (let sequence = 1; sequence <= 10; sequence += 1) {
+      rig.voice(sequence, 160);
+      rig.hearing.tick(0);
+    }
+    rig.hearing.tick(25);
+    for (let sequence = 11; sequence <= 36; sequence += 1) rig.voice(sequence, 160);
+    for (let sequence = 37; sequence <= 56; sequence += 1) {
+      rig.hearing.tick(0);
+      rig.voice(sequence, 160);
+    }
+    const loud = rig.frames.filter((frame) => rms(frame) > 4000).length;
+    assert.ok(loud >= 52, `${loud} of 56 frames`);
+    assert.equal(rig.times.at(-1), 20 * (10 + 26 + 20 - 1));
+  });
+
+  it('lets the media clock jump when nothing came during a stall', () => {
+    const rig = new Rig();
+    for (let sequence = 1; sequence <= 10; sequence += 1) {
+      rig.voice(sequence, 160);
+      rig.hearing.tick(0);
+    }
+    rig.hearing.tick(25);
+    for (let tick = 0; tick < 20; tick += 1) rig.hearing.tick(0);
+    assert.equal(rig.times.at(-1), 20 * (10 + 26 + 20 - 1));
+  });
+
   it('shortens its delay in a quiet moment after a burst', () => {
     const rig = new Rig();
     for (let sequence = 1; sequence <= 14; sequence += 1) rig.voice(sequence, 160);

@@ -307,7 +307,7 @@ describe('an established leg', () => {
 
     const others: [string, RegExp][] = [
       ['OPTIONS', /^SIP\/2.0 200[\s\S]*allow/i],
-      ['REFER', /^SIP\/2.0 405/],
+      ['REFER', /^SIP\/2.0 400/],
       ['MESSAGE', /^SIP\/2.0 405/],
       ['NOTIFY', /^SIP\/2.0 481/],
     ];

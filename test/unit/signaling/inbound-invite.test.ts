@@ -257,7 +257,7 @@ describe('an inbound INVITE', () => {
       ['MESSAGE', /^SIP\/2.0 405[\s\S]*allow:/i],
       ['REGISTER', /^SIP\/2.0 405/],
       ['SUBSCRIBE', /^SIP\/2.0 405/],
-      ['REFER', /^SIP\/2.0 405/],
+      ['REFER', /^SIP\/2.0 403/],
       ['NOTIFY', /^SIP\/2.0 481/],
       ['INFO', /^SIP\/2.0 481/],
       ['UPDATE', /^SIP\/2.0 481/],

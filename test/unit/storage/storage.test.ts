@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asAgentId, asCallId, asWorkspaceId } from '../../../src/model/ids.ts';
 import { silentLogger } from '../../../src/observability/logger.ts';
+import { CLICK_TO_CALL_RULES } from '../../../src/storage/agent-repository.ts';
 import { bootstrap, DEMO_WORKSPACE_ID } from '../../../src/storage/bootstrap.ts';
 import type { CallEnd } from '../../../src/storage/call-repository.ts';
 import { Connection } from '../../../src/storage/connection.ts';
@@ -154,6 +155,11 @@ describe('storage of agents', () => {
       templateId: null,
       aiProvider: null,
       aiModel: null,
+      clickToCall: CLICK_TO_CALL_RULES,
+      webhookUrl: null,
+      preCallAnnouncement: '',
+      callWindow: null,
+      timeZone: null,
       revision: 1,
       createdAtMs: 1_700_000_000_000,
       updatedAtMs: 1_700_000_000_000,

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { webPages } from '../../../src/web/web-pages.ts';
+import { atOrigin, webPages } from '../../../src/web/web-pages.ts';
 
 describe('the web pages', () => {
   const pages = webPages();
   const documents = pages.filter(({ contentSecurityPolicy }) => contentSecurityPolicy !== null);
   const assets = pages.filter(({ path }) => path.startsWith('/assets/'));
 
-  it('are the try page and the chat page', () => {
+  it('are the try page, the page of an instant link and the chat page', () => {
     assert.deepEqual(
       documents.map(({ path }) => path),
-      ['/try/:agentId', '/public/chat/:token'],
+      ['/try/:agentId', '/v/:token', '/public/chat/:token'],
     );
   });
 
@@ -55,7 +55,23 @@ describe('the web pages', () => {
   });
 
   it('are small', () => {
-    const bytes = pages.reduce((sum, { body }) => sum + body.length, 0);
-    assert.ok(bytes < 75_000, `${bytes} bytes`);
+    // The picture of previews is fetched by no page.
+    const sizes = pages.map(({ path, body }) => (path.endsWith('.png') ? 0 : body.length));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    assert.ok(bytes < 90_000, `${bytes} bytes`);
+  });
+
+  it('show a preview with a picture of ours, at a whole address', () => {
+    for (const page of documents) {
+      const { body, etag } = atOrigin(page, 'https://voice.example.org');
+      const html = body.toString();
+      const [, image = ''] =
+        /property="og:image" content="https:\/\/voice\.example\.org([^"]+)"/.exec(html) ?? [];
+      assert.equal(pages.find(({ path }) => path === image)?.contentType, 'image/png', page.path);
+      assert.match(html, /name="twitter:card" content="summary_large_image"/);
+      assert.match(html, /property="og:title"/);
+      assert.doesNotMatch(html, /\{\{/);
+      assert.notEqual(etag, page.etag);
+    }
   });
 });

@@ -83,11 +83,11 @@ describe('the caller of a call', () => {
 
 describe('session headers', () => {
   it('ask for a timer, and for a longer one when told to', () => {
-    assert.deepEqual(sessionHeaders(aTrunk()), { Supported: '100rel, timer' });
+    assert.deepEqual(sessionHeaders(aTrunk()), { Supported: '100rel, timer, replaces' });
     const sessionTimer = { expiresSeconds: 1800, refresher: null };
     assert.equal(sessionHeaders({ sessionTimer })['Session-Expires'], '1800');
     assert.deepEqual(sessionHeaders({ sessionTimer }, 7200), {
-      Supported: '100rel, timer',
+      Supported: '100rel, timer, replaces',
       'Min-SE': '7200',
       'Session-Expires': '7200',
     });

@@ -115,15 +115,18 @@ describe('the targets of a host', () => {
     );
   });
 
-  it('are next hops by address, over TLS by name', () => {
+  it('are next hops by address, over TLS by name and trunk', () => {
     const target = {
       transport: 'udp',
       host: 'one.test',
       address: '2001:db8::1',
       port: 5060,
     } as const;
-    assert.equal(nextHopUri(target), 'sip:[2001:db8::1]:5060;transport=udp');
-    assert.equal(nextHopUri({ ...target, transport: 'tls' }), 'sip:one.test:5060;transport=tls');
+    assert.equal(nextHopUri(target, 'north'), 'sip:[2001:db8::1]:5060;transport=udp');
+    assert.equal(
+      nextHopUri({ ...target, transport: 'tls' }, 'north'),
+      'sip:one.test:5060;transport=tls;peer=north',
+    );
   });
 });
 

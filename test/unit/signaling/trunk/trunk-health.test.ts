@@ -42,7 +42,7 @@ describe('the health of a trunk', () => {
     ]);
     assert.equal(DOWN_AFTER, 3);
     assert.equal(UP_AFTER, 2);
-    assert.deepEqual(health.status.lastProbe, { isAlive: true, sipStatus: 200, atMs: 10 });
+    assert.deepEqual(health.status.lastProbe, { isAlive: true, sipStatus: 200, why: '', atMs: 10 });
     assert.equal(health.status.sinceMs, 10);
   });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { isNoise } from '../../../../src/speech/turn-taking/noise.ts';
 
 describe('what is no turn', () => {
-  const judge = (text: string, voicedMs: number, hasInterrupted = false): boolean =>
-    isNoise({ text, voicedMs, hasInterrupted });
+  const judge = (text: string, voicedMs: number, hasInterrupted = false, isAnswer = false) =>
+    isNoise({ text, voicedMs, hasInterrupted, isAnswer });
 
   it('is a short sound without words', () => {
     assert.equal(judge('', 280), true);
@@ -15,5 +15,9 @@ describe('what is no turn', () => {
     assert.equal(judge('yeah', 400, true), true);
     assert.equal(judge('yeah', 700, true), false);
     assert.equal(judge('where', 300, true), false);
+  });
+  it('is not a "yes" that cut off the end of its question, but a cough there', () => {
+    assert.equal(judge('yes', 300, true, true), false);
+    assert.equal(judge('', 300, true, true), true);
   });
 });

@@ -1,0 +1,26 @@
+import type { Blame, EndReason } from './end-reason.ts';
+import type { TranscriptTurn } from './turn.ts';
+
+/**
+ * What a call's owner may watch while it lives, in order: the same for live views, event streams
+ * and webhooks. `initiated` is always the first, `ended` always the last and exactly once.
+ */
+export type CallProgress =
+  | { readonly type: 'initiated' }
+  /** One INVITE went out; another trunk or host may follow when it fails. */
+  | { readonly type: 'dialing'; readonly trunk: string; readonly attempt: number }
+  /** The remote side is alerted. */
+  | { readonly type: 'ringing'; readonly sipStatus: number }
+  /** The network plays something before the answer (RFC 3960): ringing, or an announcement. */
+  | { readonly type: 'early-media'; readonly sipStatus: number }
+  | { readonly type: 'answered' }
+  | { readonly type: 'activity'; readonly activity: 'listening' | 'thinking' | 'speaking' }
+  | { readonly type: 'turn'; readonly turn: TranscriptTurn }
+  | {
+      readonly type: 'ended';
+      readonly reason: EndReason;
+      readonly blame: Blame;
+      readonly sipStatus: number | null;
+      /** No personal data. */
+      readonly detail: string | null;
+    };

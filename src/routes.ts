@@ -1,0 +1,84 @@
+import type { ClickToCall } from './access/click-to-call.ts';
+import type { BrowserDoors } from './browser-doors.ts';
+import type { CallFeed } from './call/call-feed.ts';
+import type { CallService } from './call/call-service.ts';
+import type { Config } from './config.ts';
+import { providersFor } from './dialogue/choose-llm.ts';
+import { createAuth } from './http/auth.ts';
+import { browserRoutes } from './http/browser-routes.ts';
+import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
+import type { HttpPartOptions } from './http/http-part.ts';
+import { ownerRoutes } from './http/owner-routes.ts';
+import { EventStreams } from './http/event-stream.ts';
+import { callCommandRoutes } from './http/routes/call-commands.ts';
+import { callStreamRoutes } from './http/routes/call-streams.ts';
+import { callRoutes } from './http/routes/calls.ts';
+import { clickToCallRoutes } from './http/routes/click-to-call.ts';
+import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
+import { trunkRoutes } from './http/routes/trunks.ts';
+import type { Metrics } from './observability/metrics.ts';
+import type { TrunkService } from './signaling/trunk/trunk-service.ts';
+import { DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
+import type { Storage } from './storage/storage.ts';
+import { webPages } from './web/web-pages.ts';
+
+/** What is a function exists only once its part has started. */
+export interface RoutesOptions {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  readonly chat: ChatRoutesOptions['chat'];
+  readonly feed: CallFeed;
+  readonly doors: BrowserDoors;
+  readonly trunks: TrunkService;
+  readonly health: () => HealthReport;
+  readonly storage: () => Storage;
+  readonly calls: () => CallService;
+  readonly clickToCall: () => ClickToCall;
+  /** Base of our own addresses, without a slash at its end. */
+  readonly publicUrl: () => string;
+}
+
+/** Every route of the daemon, joined to the parts it asks. */
+export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
+  const { config, metrics, storage, calls, publicUrl } = options;
+  const auth = createAuth({
+    apiKeys: { verify: (key) => storage().apiKeys.verify(key) },
+    requestsPerMinute: config.http.requestsPerMinute,
+    operator: DEMO_WORKSPACE_ID,
+  });
+  return [
+    (app) => operationRoutes(app, { metrics, health: options.health }),
+    (app) =>
+      callRoutes(app, {
+        auth,
+        calls: storage().calls,
+        hangUp: async (workspaceId, id) => {
+          const call = calls().find(id);
+          if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
+        },
+      }),
+    (app) =>
+      callStreamRoutes(app, {
+        auth,
+        calls: storage().calls,
+        feed: options.feed,
+        live: (id) => calls().find(id),
+        streams: new EventStreams(),
+      }),
+    (app) =>
+      callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
+    (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
+    (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
+    browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
+    ownerRoutes({
+      auth,
+      storage,
+      nowMs: Date.now,
+      publicUrl,
+      aiProviders: providersFor(config.llm),
+    }),
+    chatRoutes({ auth, chat: options.chat, storage, publicUrl }),
+  ];
+}
