@@ -225,12 +225,13 @@ describe('an RTP leg with SRTP', () => {
         const [local, remote] = [newSrtpKeys(suite), newSrtpKeys(suite)];
         await leg.update(parametersFor(9, { local, remote }, { rtcpMux: false }));
         leg.source.onFrame(({ samples }) => heard.push(samples.slice()));
-        const ffmpeg = new Ffmpeg([
-          ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=500:duration=2:sample_rate=8000'],
-          ...['-af', 'volume=8', '-c:a', 'pcm_mulaw', '-f', 'rtp'],
-          ...['-srtp_out_suite', suite, '-srtp_out_params', remote.keySaltBase64],
-          `srtp://127.0.0.1:${leg.local.port}?pkt_size=172`,
-        ]);
+        const source = 'sine=frequency=500:duration=2:sample_rate=8000';
+        const key = remote.keySaltBase64;
+        const ffmpeg = new Ffmpeg(
+          `-re -f lavfi -i ${source} -af volume=8 -c:a pcm_mulaw -f rtp -srtp_out_suite ${suite} -srtp_out_params ${key} srtp://127.0.0.1:${leg.local.port}?pkt_size=172`.split(
+            ' ',
+          ),
+        );
         ffmpegs.push(ffmpeg);
         await ffmpeg.output();
         await new Promise((resolve) => setTimeout(resolve, 200));
@@ -264,10 +265,8 @@ describe('an RTP leg with SRTP', () => {
             '',
           ].join('\r\n'),
         );
-        const ffmpeg = new Ffmpeg([
-          ...['-protocol_whitelist', 'file,rtp,srtp,udp', '-i', description],
-          ...['-t', '1.5', '-f', 's16le', '-'],
-        ]);
+        const reads = `-protocol_whitelist file,rtp,srtp,udp -i ${description}`;
+        const ffmpeg = new Ffmpeg(`${reads} -t 1.5 -f s16le -`.split(' '));
         ffmpegs.push(ffmpeg);
         const recorded = ffmpeg.output();
         await leg.update(parametersFor(port, { local, remote }, { rtcpMux: false }));
