@@ -186,6 +186,7 @@ export class Gateway {
       feed: this.feed,
       doors: this.doors,
       trunks: this.sip.trunks,
+      terms: this.terms,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
