@@ -14,6 +14,7 @@ import { ownerRoutes } from './http/owner-routes.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { callCommandRoutes } from './http/routes/call-commands.ts';
 import { callStreamRoutes } from './http/routes/call-streams.ts';
+import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
@@ -72,6 +73,12 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     (app) =>
       callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) =>
+      callTransferRoutes(app, {
+        auth,
+        calls: storage().calls,
+        transfer: (...order) => calls().transfer(...order),
+      }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),

@@ -1,7 +1,7 @@
 import type { PublicAdmission } from './access/public-admission.ts';
 import { SIP_REALM, type SipCredentialBook, type SipIdentity } from './access/sip-credentials.ts';
 import type { WebCallTokens } from './access/web-call-tokens.ts';
-import type { SignedInCall } from './call/signed-in-call.ts';
+import type { SignedInCall } from './call/call-requests.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId, type WorkspaceId } from './model/ids.ts';
 import { digestSecret } from './signaling/digest/digest-hash.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { CallService, DialCallReply, DialCallRequest } from '../call/call-service.ts';
+import type { DialCallReply, DialCallRequest } from '../call/call-requests.ts';
+import type { CallService } from '../call/call-service.ts';
 import { assertNever } from '../lib/assert-never.ts';
 import { RateLimiter } from '../lib/rate-limiter.ts';
 import type { AgentRepository, StoredAgent } from '../storage/agent-repository.ts';

@@ -1,13 +1,11 @@
 import type { AgentSnapshot } from '../model/agent.ts';
-import type { CallDoor, CallRecord } from '../model/call.ts';
+import type { CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
-import type { Binding } from '../signaling/registrar.ts';
-import type { SipSignaling } from '../signaling/sip-engine-client.ts';
-import type { SipInvite } from '../signaling/sip-leg.ts';
+import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
-import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
+import { TrunkDialError } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
@@ -15,6 +13,15 @@ import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
 import { isWithin } from './call-window.ts';
+import type {
+  BrowserLines,
+  DialCallReply,
+  DialCallRequest,
+  DialPreviewReply,
+  WebCallReply,
+  WebCallRequest,
+  WebResumption,
+} from './call-requests.ts';
 import { CalledBrowserParty } from './called-browser-party.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
@@ -22,9 +29,9 @@ import type { CallEnding } from './journal.ts';
 import { OutboundParty } from './outbound-party.ts';
 import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
-import type { SignedInCall } from './signed-in-call.ts';
 import { SipParty } from './sip-party.ts';
-import { type WebAnswer, WebParty } from './web-party.ts';
+import type { TransferOrder, TransferReply } from './transfer/call-transfers.ts';
+import { WebParty } from './web-party.ts';
 import { WebSipParty } from './web-sip-party.ts';
 
 /** Who answers what was dialed. */
@@ -39,7 +46,7 @@ export interface AgentDirectory {
 }
 
 export interface CallServiceOptions extends CallParts {
-  readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
+  readonly pool: Pick<VoicePool, 'openLeg' | 'openLegBeside' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly browsers: BrowserLines;
@@ -49,75 +56,11 @@ export interface CallServiceOptions extends CallParts {
   readonly observer: CallObserver;
 }
 
-/** Browsers that are signed in by SIP over WebSocket. */
-export interface BrowserLines {
-  /** What the caller of an INVITE may; null: nothing. */
-  take(invite: SipInvite): SignedInCall | null;
-  /** Where somebody of a workspace can be called now. */
-  bindingsOf(workspaceId: WorkspaceId, user: string): readonly Binding[];
-  readonly dial: SipSignaling['dial'];
-}
-
-/** An owner who wants an agent to call somebody. */
-export interface DialCallRequest {
-  readonly workspaceId: WorkspaceId;
-  readonly agentId: AgentId;
-  /** With `+`, or as the trunk's country writes it; `sip:anna` is a browser of the workspace. */
-  readonly toNumber: string;
-  /** null: the trunk's own. */
-  readonly fromNumber: string | null;
-  readonly variables: Readonly<Record<string, string>>;
-  /** Who asked for it. */
-  readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
-}
-
-export type DialCallReply =
-  | { readonly accepted: true; readonly record: CallRecord }
-  | {
-      readonly accepted: false;
-      readonly reason:
-        | 'agent-not-found'
-        | 'callee-not-registered'
-        | 'call-window-restricted'
-        | Refusal['reason']
-        | GateRefusal['reason']
-        | 'internal-error'
-        | TrunkDialErrorCode;
-    };
-
-/** Whom a call would reach, and as whom; or why there would be none. */
-export type DialPreviewReply =
-  | { readonly accepted: true; readonly from: string; readonly to: string }
-  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
-
-/** A browser that wants to speak to an agent. */
-export interface WebCallRequest {
-  readonly agent: AgentSnapshot;
-  readonly door: CallDoor;
-  readonly offerSdp: string;
-  /** The two have met. At most once. */
-  readonly onAnswered: () => void;
-  /** The call is over, or there will be none. Exactly once. */
-  readonly onOver: () => void;
-}
-
 /** Whoever gave the call its place. */
 interface CallOwner {
   readonly release: () => void;
   readonly onAnswered?: () => void;
 }
-
-/** The browser of a live call offers again, e.g. since its network changed. */
-export interface WebResumption {
-  /** null: whoever has the token may resume it. */
-  readonly agentId: AgentId | null;
-  readonly resumeToken: string;
-  readonly offerSdp: string;
-}
-
-export type WebCallReply =
-  | (Extract<WebAnswer, { accepted: true }> & { readonly callId: CallId })
-  | Extract<WebAnswer, { accepted: false }>;
 
 /** Every live call, and the one place where a new one begins. */
 export class CallService {
@@ -134,8 +77,9 @@ export class CallService {
 
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
-    const { admission, directory, trunks, log } = this.#options;
     if (invite.signedInAs !== null) return this.#onSignedIn(invite);
+    if (invite.replaces !== null) return this.#takeOver(invite, invite.replaces);
+    const { admission, directory, trunks, log } = this.#options;
     const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
     if (admission.isDraining) return this.#refuse(invite, line, null, 'draining');
     let agent: AgentSnapshot | null;
@@ -165,7 +109,18 @@ export class CallService {
     const signedIn = browsers.take(invite);
     if (signedIn === null) return invite.refuse(403);
     const { agent, caller, dialed, onAnswered, onOver } = signedIn;
-    const line: InboundLine = { trunk: null, fromNumber: caller, toNumber: dialed, variables: {} };
+    // Nobody of the public takes the place of somebody else in a call.
+    if (invite.replaces !== null) {
+      onOver();
+      return invite.refuse(403);
+    }
+    const line: InboundLine = {
+      trunk: null,
+      fromNumber: caller,
+      toNumber: dialed,
+      variables: {},
+      networkFacts: null,
+    };
     const place = admission.admit(agent);
     if (!place.admitted) {
       onOver();
@@ -346,6 +301,16 @@ export class CallService {
     }
   }
 
+  /** Puts a live call of the workspace through to a number; null: it is not live here. */
+  async transfer(
+    workspaceId: WorkspaceId,
+    id: CallId,
+    order: TransferOrder,
+  ): Promise<TransferReply | null> {
+    const call = this.#calls.get(id);
+    return call?.record.workspaceId === workspaceId ? call.transfer(order) : null;
+  }
+
   /** A place of the daemon and its agent, and a channel of the trunk; or neither. */
   #takeInbound(agent: AgentSnapshot, { trunk }: InboundLine): Place | Refusal {
     const place = this.#options.admission.admit(agent);
@@ -360,6 +325,20 @@ export class CallService {
       place.release();
     };
     return { admitted: true, release };
+  }
+
+  /** The INVITE takes the place of a caller: no new call, and no agent to look for. */
+  async #takeOver(invite: SipInvite, replaced: SipLeg): Promise<void> {
+    const { log } = this.#options;
+    const call = [...this.#calls.values()].find(({ party }) => party.dialog?.leg === replaced);
+    if (call === undefined) return invite.refuse(481);
+    try {
+      const isTaken = await call.takeOver(invite);
+      log.info({ callId: call.record.id, isTaken }, 'a caller is replaced by another');
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be taken over');
+      invite.refuse(500);
+    }
   }
 
   /**
@@ -460,7 +439,10 @@ export class CallService {
 const BROWSER_ADDRESS = /^sip:([a-z0-9_-]{1,32})$/;
 
 /** Where a call came from. */
-type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
+type CallOrigin = Pick<
+  CallRecord,
+  'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId' | 'networkFacts'
+>;
 
 /** Nobody knows who sits at a browser. */
 const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
@@ -470,12 +452,16 @@ const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
   sipCallId: null,
 };
 
-function originOf(invite: SipInvite, { fromNumber, toNumber }: InboundLine): CallOrigin {
+function originOf(
+  invite: SipInvite,
+  { fromNumber, toNumber, networkFacts }: InboundLine,
+): CallOrigin {
   return {
     direction: 'inbound',
     door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
     fromNumber,
     toNumber,
+    networkFacts,
     sipCallId: invite.sipCallId,
   };
 }
