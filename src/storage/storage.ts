@@ -34,6 +34,7 @@ import {
 } from './public-admission-repository.ts';
 import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
+import { createUsageRepository, type UsageRepository } from './usage-repository.ts';
 import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
@@ -70,6 +71,7 @@ export interface Storage {
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
+  readonly usage: UsageRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
@@ -131,6 +133,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
+      usage: createUsageRepository(reader),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
