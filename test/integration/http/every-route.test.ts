@@ -375,7 +375,7 @@ function requestsOf(
     ),
     { maxLength: 3 },
   );
-  const properties = Object.keys((body?.['properties'] ?? {}) as object);
+  const properties = Object.keys(body?.['properties'] ?? {});
   const changes = fc.array(
     fc.tuple(
       properties.length === 0 ? fc.constant('extra') : fc.constantFrom(...properties, 'extra'),
