@@ -321,6 +321,7 @@ function createVoicePool(
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
+      hasStrictSources: media.strictSources,
     }),
     log,
     ...listeners,
