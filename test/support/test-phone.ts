@@ -10,6 +10,9 @@ import { cryptoLineOf, newSrtpKeys, PhoneSrtp } from './phone-srtp.ts';
 const FRAME_MS = 20;
 const EVENT_PAYLOAD_TYPE = 101;
 const DIGITS = '0123456789*#ABCD';
+/** Packets that were due longer ago are sent later, one by one. */
+const STALL_MS = 100;
+
 /** A received packet louder than this is sound, not comfort silence. */
 const SOUND_RMS = 200;
 
@@ -284,7 +287,9 @@ export class TestPhone {
     return (((last.rtpTimestamp - loud.rtpTimestamp) | 0) / this.codec.frameTicks) * FRAME_MS;
   }
 
+  /** After a stall of this process it goes on as a phone does that was held up: no burst. */
   #tick(): void {
+    if (performance.now() - this.#nextAtMs > STALL_MS) this.#nextAtMs = performance.now();
     while (performance.now() >= this.#nextAtMs) {
       this.#sendNext();
       this.#nextAtMs += this.#intervalMs;
