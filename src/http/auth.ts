@@ -17,6 +17,8 @@ export const ROUTE_SCOPES = [
   'trunks:read',
   'voice_links:read',
   'voice_links:write',
+  'webhooks:read',
+  'webhooks:write',
   'workspace:read',
   'workspace:write',
   'workspaces:read',
