@@ -16,6 +16,7 @@ const FOLDERS = {
   webhooks: ['lib', 'model', 'observability', 'storage', 'call'],
   chat: ['lib', 'model', 'observability', 'storage', 'call', 'dialogue'],
   web: ['lib', 'model'],
+  cli: ['lib'],
 };
 
 const folderRules = Object.entries(FOLDERS).map(([folder, allowed]) => ({
@@ -53,6 +54,13 @@ module.exports = {
     onlyIn('knex-only-in-storage', 'knex|sqlite3', '^src/storage/'),
     onlyIn('fastify-only-in-http', 'fastify|@fastify', '^src/http/'),
     onlyIn('codec-only-in-media', '@discordjs/opus|libopus-wasm|node-datachannel', '^src/media/'),
+    onlyIn('commander-only-in-cli', 'commander', '^src/cli/'),
+    {
+      name: 'cli-stands-alone',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
     {
       name: 'resolvable',
       severity: 'error',

@@ -176,11 +176,13 @@ export class Gateway {
     const lines = [
       'Trunkline is up',
       `  Talk to it   ${this.http.publicUrl}/try/${DEMO_AGENT_ID}`,
-      `  Dial it      sip:demo@${this.sip.address}`,
+      `  Dial it      sip:demo@${this.sip.address.replace(/^0\.0\.0\.0:/, '127.0.0.1:')}`,
       `  API          ${this.http.publicUrl}/docs`,
     ];
     if (adminKey !== null && adminKeyFile !== null) {
-      lines.push(`  Admin key    ${adminKey}   (also in ${relative(process.cwd(), adminKeyFile)})`);
+      const near = relative(process.cwd(), adminKeyFile);
+      const file = near.startsWith('..') ? adminKeyFile : near;
+      lines.push(`  Admin key    ${adminKey}   (also in ${file})`);
     }
     return `${lines.join('\n')}\n`;
   }
@@ -194,6 +196,7 @@ export class Gateway {
       feed: this.feed,
       doors: this.doors,
       trunks: this.sip.trunks,
+      terms: this.terms,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,

@@ -63,6 +63,9 @@ const DEFAULT_FILE = 'config/trunkline.yaml';
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
 const schema = Compile(ConfigSchema);
 
+/** No settings: the name of the file, and what the command line reads. */
+const OTHER_VARIABLES = ['CONFIG', 'URL', 'API_KEY'].map((name) => `${ENV_PREFIX}${name}`);
+
 /**
  * Reads the file (by `TRUNKLINE_CONFIG`, else `config/trunkline.yaml` if there is one) and
  * then the environment, which wins. `TRUNKLINE_X_FILE` names a file that holds the value of
@@ -137,7 +140,7 @@ function collectFromEnvironment(
   for (const [variable, text] of Object.entries(env)) {
     // An empty variable is how compose files say "not set".
     if (text === undefined || text === '' || !variable.startsWith(ENV_PREFIX)) continue;
-    if (variable === `${ENV_PREFIX}CONFIG`) continue;
+    if (OTHER_VARIABLES.includes(variable)) continue;
     // A setting may itself be the name of a file: `sip.tls_cert_file`.
     const isPath = variable.endsWith('_FILE') && !SETTINGS.some(({ env: own }) => own === variable);
     const wanted = isPath ? variable.slice(0, -'_FILE'.length) : variable;

@@ -3,7 +3,7 @@ import type { CallDoor, CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
-import type { SipInvite } from '../signaling/sip-leg.ts';
+import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
@@ -20,6 +20,7 @@ import { OutboundParty } from './outbound-party.ts';
 import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
 import { SipParty } from './sip-party.ts';
+import type { TransferOrder, TransferReply } from './transfer/call-transfers.ts';
 import { type WebAnswer, WebParty } from './web-party.ts';
 
 /** Who answers what was dialed. */
@@ -34,7 +35,7 @@ export interface AgentDirectory {
 }
 
 export interface CallServiceOptions extends CallParts {
-  readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
+  readonly pool: Pick<VoicePool, 'openLeg' | 'openLegBeside' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly admission: Admission;
@@ -118,6 +119,7 @@ export class CallService {
 
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
+    if (invite.replaces !== null) return this.#takeOver(invite, invite.replaces);
     const { admission, directory, trunks, log } = this.#options;
     const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
     if (admission.isDraining) return this.#refuse(invite, line, null, 'draining');
@@ -268,6 +270,16 @@ export class CallService {
     }
   }
 
+  /** Puts a live call of the workspace through to a number; null: it is not live here. */
+  async transfer(
+    workspaceId: WorkspaceId,
+    id: CallId,
+    order: TransferOrder,
+  ): Promise<TransferReply | null> {
+    const call = this.#calls.get(id);
+    return call?.record.workspaceId === workspaceId ? call.transfer(order) : null;
+  }
+
   /** A place of the daemon and its agent, and a channel of the trunk; or neither. */
   #takeInbound(agent: AgentSnapshot, { trunk }: InboundLine): Place | Refusal {
     const place = this.#options.admission.admit(agent);
@@ -282,6 +294,20 @@ export class CallService {
       place.release();
     };
     return { admitted: true, release };
+  }
+
+  /** The INVITE takes the place of a caller: no new call, and no agent to look for. */
+  async #takeOver(invite: SipInvite, replaced: SipLeg): Promise<void> {
+    const { log } = this.#options;
+    const call = [...this.#calls.values()].find(({ party }) => party.dialog?.leg === replaced);
+    if (call === undefined) return invite.refuse(481);
+    try {
+      const isTaken = await call.takeOver(invite);
+      log.info({ callId: call.record.id, isTaken }, 'a caller is replaced by another');
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be taken over');
+      invite.refuse(500);
+    }
   }
 
   /**
@@ -379,7 +405,10 @@ export class CallService {
 }
 
 /** Where a call came from. */
-type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
+type CallOrigin = Pick<
+  CallRecord,
+  'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId' | 'networkFacts'
+>;
 
 /** Nobody knows who sits at a browser. */
 const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
@@ -389,12 +418,16 @@ const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
   sipCallId: null,
 };
 
-function originOf(invite: SipInvite, { fromNumber, toNumber }: InboundLine): CallOrigin {
+function originOf(
+  invite: SipInvite,
+  { fromNumber, toNumber, networkFacts }: InboundLine,
+): CallOrigin {
   return {
     direction: 'inbound',
     door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
     fromNumber,
     toNumber,
+    networkFacts,
     sipCallId: invite.sipCallId,
   };
 }

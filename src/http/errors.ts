@@ -16,6 +16,7 @@ export type HttpErrorCode =
   | 'ALREADY_EXISTS'
   | 'CALL_NOT_LIVE'
   | 'REQUEST_TIMEOUT'
+  | 'CURRENCY_FIXED'
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
@@ -23,6 +24,8 @@ export type HttpErrorCode =
   | 'VERIFICATION_REQUIRED'
   | 'VERIFICATION_FAILED'
   | 'REPLY_IN_PROGRESS'
+  | 'CALL_NOT_ACTIVE'
+  | 'TRANSFER_IN_PROGRESS'
   | 'LIMIT_REACHED'
   | 'RATE_LIMITED'
   | 'INTERNAL'
@@ -49,6 +52,10 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
   CALL_NOT_LIVE: { status: 409, message: 'Nobody is talking in this call.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
+  CURRENCY_FIXED: {
+    status: 409,
+    message: 'Calls were charged in another currency; make another workspace for this one.',
+  },
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send application/json.' },
@@ -56,6 +63,8 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   VERIFICATION_REQUIRED: { status: 401, message: 'Verify your e-mail address first.' },
   VERIFICATION_FAILED: { status: 400, message: 'The code is wrong or no longer valid.' },
   REPLY_IN_PROGRESS: { status: 409, message: 'The last message is still being answered.' },
+  CALL_NOT_ACTIVE: { status: 409, message: 'The call has not been answered, or is over.' },
+  TRANSFER_IN_PROGRESS: { status: 409, message: 'The call is being transferred already.' },
   LIMIT_REACHED: { status: 409, message: 'There may be no more of these.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests; try again later.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.' },

@@ -7,7 +7,7 @@ import { apiKeyRoutes } from './routes/api-keys.ts';
 import { clickToCallCredentialRoutes } from './routes/click-to-call-credentials.ts';
 import { instantLinkRoutes } from './routes/instant-voice-links.ts';
 import { sharedKeyRoutes } from './routes/shared-keys.ts';
-import { workspaceRoutes } from './routes/workspaces.ts';
+import { type WorkspaceRoutesOptions, workspaceRoutes } from './routes/workspaces.ts';
 
 export interface OwnerRoutesOptions extends AgentLimits {
   readonly auth: Auth;
@@ -17,6 +17,7 @@ export interface OwnerRoutesOptions extends AgentLimits {
   readonly nowMs: () => number;
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
+  readonly onWorkspaceChanged?: WorkspaceRoutesOptions['onWorkspaceChanged'];
 }
 
 /** What an owner does to what is his: workspace, keys, agents and the ways to reach them. */

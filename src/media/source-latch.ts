@@ -100,6 +100,17 @@ export class SourceLatch {
     return false;
   }
 
+  /**
+   * An authenticated packet (SRTP) is the far side's, wherever it comes from: the newest one tells
+   * where the far side is now. An older one, held up on its way, is taken and changes nothing.
+   */
+  follow(address: string, port: number, ssrc: number, sequence: number, nowMs: number): void {
+    const isHere = port === this.#port && address === this.#address;
+    const isNewest = ssrc !== this.#ssrc || sequenceDistance(this.#lastSequence, sequence) > 0;
+    if (isHere || !isNewest) this.#take(ssrc, sequence, nowMs);
+    else this.#latch(address, port, true, ssrc, sequence, nowMs);
+  }
+
   /** RTCP comes from the host we send to: from its media ports, or with the SSRC of its stream. */
   acceptControl(address: string, port: number, ssrc: number): boolean {
     const isPort = port === this.port || port === this.port + 1;

@@ -13,6 +13,7 @@ import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { CLICK_TO_CALL, WEBHOOKS } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
+import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
 /**
  * The history of the tables. Append only: a migration that was released is never edited.
@@ -134,6 +135,7 @@ const MIGRATIONS: readonly string[] = [
   PUBLIC_CHAT,
   LEDGER,
   CLICK_TO_CALL,
+  CALL_TRANSFERS,
   WEBHOOKS,
 ];
 

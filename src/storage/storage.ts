@@ -34,6 +34,7 @@ import {
 } from './public-admission-repository.ts';
 import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
+import { createUsageRepository, type UsageRepository } from './usage-repository.ts';
 import { createWebhookRepository, type WebhookRepository } from './webhook-repository.ts';
 import {
   createWebhookSecretRepository,
@@ -75,6 +76,7 @@ export interface Storage {
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
+  readonly usage: UsageRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
@@ -138,6 +140,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
+      usage: createUsageRepository(reader),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),

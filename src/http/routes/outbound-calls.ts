@@ -5,7 +5,7 @@ import { assertNever } from '../../lib/assert-never.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { BODY_ERRORS, KEYED, V1_ERRORS, V1Error } from '../shapes.ts';
+import { BODY_ERRORS, KEYED, PhoneNumber, V1_ERRORS, V1Error } from '../shapes.ts';
 import { CallSummary, toSummary } from './call-shapes.ts';
 
 export interface OutboundCallRoutesOptions {
@@ -16,8 +16,6 @@ export interface OutboundCallRoutesOptions {
 const VARIABLES_MAX = 50;
 const RETRY_AFTER_SECONDS = 5;
 
-const PhoneNumber = (description: string) =>
-  Type.String({ pattern: '^[+(]?[0-9][0-9 ().\\-/]{2,38}$', description });
 const NewCall = Type.Object(
   {
     agent_id: Type.String({ minLength: 1, maxLength: 100 }),
