@@ -87,7 +87,14 @@ export class Gateway {
       },
       onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.sip = new SipPart({
+      webSockets: this.doors.signIn,
       config: config.sip,
       trunks: config.trunks,
       log,
@@ -107,12 +114,6 @@ export class Gateway {
     this.webhooks = new WebhooksPart({
       config: config.webhooks,
       storage: () => this.storage,
-      log,
-    });
-    this.doors = new BrowserDoors({
-      storage: () => this.storage,
-      calls: () => this.calls,
-      snapshot: (agent) => this.agents.snapshot(agent),
       log,
     });
     this.http = this.#createHttp(version);
@@ -300,6 +301,11 @@ export class Gateway {
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
+      browsers: {
+        take: (invite) => this.doors.signIn.take(invite),
+        bindingsOf: (...whose) => this.doors.signIn.bindingsOf(...whose),
+        dial: (...call) => this.sip.signaling.dial(...call),
+      },
       admission: this.admission,
       gate: this.meter,
       observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
@@ -338,6 +344,7 @@ function createVoicePool(
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
+      hasStrictSources: media.strictSources,
     }),
     log,
     ...listeners,

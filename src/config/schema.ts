@@ -12,6 +12,9 @@ const strict = { additionalProperties: false };
 const oneOf = <const Values extends readonly string[]>(values: Values, options: object) =>
   Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
 
+const flag = (byDefault: boolean, description: string) =>
+  Type.Boolean({ default: byDefault, description });
+
 const port = (options: object) => Type.Integer({ minimum: 0, maximum: 65_535, ...options });
 
 const text = (options: object) => Type.String({ minLength: 1, maxLength: 2048, ...options });
@@ -152,6 +155,10 @@ const Media = Type.Object(
       3600,
       30,
       'A call without RTP for so long, and not on hold, is ended.',
+    ),
+    strict_sources: flag(
+      false,
+      'Take audio only from the address in the session description, or from the host that signaling comes from. false: from another place too, when nobody else spoke for a second (phones behind a proxy and a NAT). Encrypted audio proves itself, wherever it comes from.',
     ),
   },
   { ...strict, description: 'Media: RTP of the calls, WebRTC of the browsers.' },
