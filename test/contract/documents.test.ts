@@ -70,7 +70,7 @@ describe('the documents, word for word', function () {
       assert.equal((await ask('GET', `/v1/agents/${agentId}`)).body['shareable'], false);
       const [closed, unknown] = [await offer(agentId), await offer('agt_nobody')];
       assert.deepEqual([closed.status, unknown.status], [404, 404]);
-      const shape = ({ body: { request_id: _, ...rest } }: typeof closed) => rest;
+      const shape = ({ body }: typeof closed) => ({ ...body, request_id: 'any' });
       assert.deepEqual(shape(closed), shape(unknown));
     });
 
