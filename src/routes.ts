@@ -80,7 +80,12 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         transfer: (...order) => calls().transfer(...order),
       }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
-    (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
+    (app) =>
+      trunkRoutes(app, {
+        auth,
+        trunks: () => options.trunks.views(),
+        diagnose: (...asked) => options.trunks.diagnose(...asked),
+      }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     moneyRoutes({
       auth,
