@@ -29,6 +29,7 @@ import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { WebhooksPart } from './webhooks-part.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -56,6 +57,7 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly webhooks: WebhooksPart;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -86,7 +88,14 @@ export class Gateway {
       },
       onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.sip = new SipPart({
+      webSockets: this.doors.signIn,
       config: config.sip,
       trunks: config.trunks,
       log,
@@ -104,10 +113,9 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
     });
-    this.doors = new BrowserDoors({
+    this.webhooks = new WebhooksPart({
+      config: config.webhooks,
       storage: () => this.storage,
-      calls: () => this.calls,
-      snapshot: (agent) => this.agents.snapshot(agent),
       log,
     });
     this.http = this.#createHttp(version);
@@ -125,6 +133,7 @@ export class Gateway {
     });
     this.parts = [
       this.#storagePart(),
+      this.webhooks,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -170,11 +179,13 @@ export class Gateway {
     const lines = [
       'Trunkline is up',
       `  Talk to it   ${this.http.publicUrl}/try/${DEMO_AGENT_ID}`,
-      `  Dial it      sip:demo@${this.sip.address}`,
+      `  Dial it      sip:demo@${this.sip.address.replace(/^0\.0\.0\.0:/, '127.0.0.1:')}`,
       `  API          ${this.http.publicUrl}/docs`,
     ];
     if (adminKey !== null && adminKeyFile !== null) {
-      lines.push(`  Admin key    ${adminKey}   (also in ${relative(process.cwd(), adminKeyFile)})`);
+      const near = relative(process.cwd(), adminKeyFile);
+      const file = near.startsWith('..') ? adminKeyFile : near;
+      lines.push(`  Admin key    ${adminKey}   (also in ${file})`);
     }
     return `${lines.join('\n')}\n`;
   }
@@ -192,6 +203,7 @@ export class Gateway {
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      webhooks: this.webhooks,
       clickToCall: clickToCallDoor({
         storage: () => this.storage,
         calls: () => this.calls,
@@ -280,14 +292,25 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, this.meter),
+      journal: journalOf(storage, {
+        tariffOf: (call) => this.meter.tariffOf(call),
+        chargesOf: (call, ending) => [
+          ...this.meter.chargesOf(call, ending),
+          ...this.webhooks.completionOf(call.id),
+        ],
+      }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
+      browsers: {
+        take: (invite) => this.doors.signIn.take(invite),
+        bindingsOf: (...whose) => this.doors.signIn.bindingsOf(...whose),
+        dial: (...call) => this.sip.signaling.dial(...call),
+      },
       admission: this.admission,
       gate: this.meter,
-      observer: allObservers([this.#reporter(), this.feed]),
+      observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }
 
@@ -328,6 +351,7 @@ function createVoicePool(
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
+      hasStrictSources: media.strictSources,
     }),
     log,
     ...listeners,

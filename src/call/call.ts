@@ -6,7 +6,7 @@ import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
-import { SdpError } from '../signaling/sdp/sdp-error.ts';
+import { SDP_VERDICTS, SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
 import type { SipInvite, SipLegEnd } from '../signaling/sip-leg.ts';
 import { VoiceError, type VoiceErrorCode } from '../voice/voice-error.ts';
@@ -341,9 +341,7 @@ function endOfInvite(error: unknown): SipLegEnd | null {
 }
 
 function reasonOf(error: unknown): RefusalReason {
-  if (error instanceof SdpError) {
-    return error.code === 'SDP_NO_COMMON_CODEC' ? 'no-common-codec' : 'bad-offer';
-  }
+  if (error instanceof SdpError) return SDP_VERDICTS[error.code].reason;
   return error instanceof VoiceError ? VOICE_REASONS[error.code] : 'internal-error';
 }
 

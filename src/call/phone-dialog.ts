@@ -1,7 +1,7 @@
 import type { Logger } from '../observability/logger.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import type { RtpParameters } from '../model/media.ts';
-import { SdpError } from '../signaling/sdp/sdp-error.ts';
+import { SDP_VERDICTS, SdpError } from '../signaling/sdp/sdp-error.ts';
 import type { OfferReply, SipLeg, SipLegEnd, SipLegEvents } from '../signaling/sip-leg.ts';
 import type { InboundRefer } from '../signaling/transfer/refer.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
@@ -78,7 +78,7 @@ export class PhoneDialog {
       if (!(error instanceof SdpError)) throw error;
       desk.log.warn({ err: error }, 'the answer to our offer cannot be used');
       // A dialog that already talks keeps what it had; a new one has nothing to talk with.
-      if (!desk.isConversing) desk.end('no-common-codec', null);
+      if (!desk.isConversing) desk.end(SDP_VERDICTS[error.code].reason, null);
       return;
     }
     this.voice?.update(parameters);

@@ -312,12 +312,19 @@ function toCall(row: SqlRow): CallRecord {
     endedAtMs: nullableNumber(row, 'ended_at_ms'),
     endReason: nullableText(row, 'end_reason') as EndReason | null,
     sipStatus: nullableNumber(row, 'sip_status'),
-    report: row.report_json === null ? null : jsonOf<LegReport>(row, 'report_json'),
+    report: reportOf(row),
     transfers:
       row.transfers_json === null ? [] : jsonOf<readonly TransferRecord[]>(row, 'transfers_json'),
     networkFacts:
       row.network_facts_json === null ? null : jsonOf<NetworkFacts>(row, 'network_facts_json'),
   };
+}
+
+/** Reports of earlier versions have fewer figures. */
+function reportOf(row: SqlRow): LegReport | null {
+  if (row.report_json === null) return null;
+  const later = { encryption: null, packetsUnauthenticated: 0, packetsReplayed: 0 };
+  return { ...later, ...jsonOf<LegReport>(row, 'report_json') };
 }
 
 function toTurn(row: SqlRow): TranscriptTurn {

@@ -71,10 +71,17 @@ export const Turn = Type.Object(
   { title: 'Turn' },
 );
 
+const ENCRYPTIONS = [
+  'AES_CM_128_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_32',
+  'AEAD_AES_128_GCM',
+  'DTLS_SRTP',
+] as const;
 const count = Type.Integer();
 const Media = Type.Object(
   {
     codec: nullable(oneOf(['pcmu', 'pcma', 'g722', 'opus'])),
+    encryption: nullable(oneOf(ENCRYPTIONS)),
     packets_sent: count,
     packets_received: count,
     packets_lost: count,
@@ -82,6 +89,8 @@ const Media = Type.Object(
     packets_duplicate: count,
     packets_from_strangers: count,
     packets_malformed: count,
+    packets_unauthenticated: count,
+    packets_replayed: count,
     frames_concealed: count,
     jitter_ms: Type.Number(),
     round_trip_ms: nullable(Type.Number()),
@@ -231,6 +240,7 @@ export function toMedia({ report }: CallRecord): Static<typeof Media> | null {
   if (report === null) return null;
   return {
     codec: report.codec,
+    encryption: report.encryption,
     packets_sent: report.packetsSent,
     packets_received: report.packetsReceived,
     packets_lost: report.packetsLost,
@@ -238,6 +248,8 @@ export function toMedia({ report }: CallRecord): Static<typeof Media> | null {
     packets_duplicate: report.packetsDuplicate,
     packets_from_strangers: report.packetsFromStrangers,
     packets_malformed: report.packetsMalformed,
+    packets_unauthenticated: report.packetsUnauthenticated,
+    packets_replayed: report.packetsReplayed,
     frames_concealed: report.framesConcealed,
     jitter_ms: report.jitterMs,
     round_trip_ms: report.roundTripMs,
