@@ -12,9 +12,11 @@ const FOLDERS = {
   voice: ['lib', 'model', 'observability', 'media', 'speech', 'dialogue'],
   call: ['lib', 'model', 'observability', 'signaling', 'voice'],
   billing: ['lib', 'model', 'observability', 'storage', 'call'],
-  access: ['lib', 'model', 'observability', 'storage', 'call'],
+  access: ['lib', 'model', 'observability', 'storage', 'call', 'dialogue'],
+  webhooks: ['lib', 'model', 'observability', 'storage', 'call'],
   chat: ['lib', 'model', 'observability', 'storage', 'call', 'dialogue'],
   web: ['lib', 'model'],
+  cli: ['lib'],
 };
 
 const folderRules = Object.entries(FOLDERS).map(([folder, allowed]) => ({
@@ -52,6 +54,13 @@ module.exports = {
     onlyIn('knex-only-in-storage', 'knex|sqlite3', '^src/storage/'),
     onlyIn('fastify-only-in-http', 'fastify|@fastify', '^src/http/'),
     onlyIn('codec-only-in-media', '@discordjs/opus|libopus-wasm|node-datachannel', '^src/media/'),
+    onlyIn('commander-only-in-cli', 'commander', '^src/cli/'),
+    {
+      name: 'cli-stands-alone',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
     {
       name: 'resolvable',
       severity: 'error',

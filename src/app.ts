@@ -10,6 +10,7 @@ import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
 import { ChatPart } from './chat-part.ts';
+import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
 import { HttpPart } from './http/http-part.ts';
 import type { HealthReport } from './http/routes/operations.ts';
@@ -23,6 +24,7 @@ import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
 import { type Bootstrapped, bootstrap } from './storage/bootstrap.ts';
+import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
@@ -166,11 +168,13 @@ export class Gateway {
     const lines = [
       'Trunkline is up',
       `  Talk to it   ${this.http.publicUrl}/try/${DEMO_AGENT_ID}`,
-      `  Dial it      sip:demo@${this.sip.address}`,
+      `  Dial it      sip:demo@${this.sip.address.replace(/^0\.0\.0\.0:/, '127.0.0.1:')}`,
       `  API          ${this.http.publicUrl}/docs`,
     ];
     if (adminKey !== null && adminKeyFile !== null) {
-      lines.push(`  Admin key    ${adminKey}   (also in ${relative(process.cwd(), adminKeyFile)})`);
+      const near = relative(process.cwd(), adminKeyFile);
+      const file = near.startsWith('..') ? adminKeyFile : near;
+      lines.push(`  Admin key    ${adminKey}   (also in ${file})`);
     }
     return `${lines.join('\n')}\n`;
   }
@@ -184,9 +188,17 @@ export class Gateway {
       feed: this.feed,
       doors: this.doors,
       trunks: this.sip.trunks,
+      terms: this.terms,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      clickToCall: clickToCallDoor({
+        storage: () => this.storage,
+        calls: () => this.calls,
+        hasTrunks: () => this.#trunks.length > 0,
+        requestsPerMinute: this.#config.limits.clickToCallPerMinute,
+        log: this.#log,
+      }),
       publicUrl: () => this.http.publicUrl,
     });
     const upgrades = { '/sip': (upgrade: Upgrade) => this.sip.takeWebSocket(upgrade) };
@@ -203,13 +215,14 @@ export class Gateway {
   }
 
   #storagePart(): Part {
-    const { databaseFile, dataDir, adminKey } = this.#config;
+    const { databaseFile, dataDir, adminKey, sealingKey } = this.#config;
     return {
       name: 'storage',
       start: async () => {
         const storage = await openStorage({
           file: databaseFile,
           log: this.#log,
+          sealedBox: openSealedBox(sealingKey, dataDir),
           chargeOf: (call) => this.meter.chargeOf(call),
         });
         this.#storage = storage;
@@ -310,6 +323,7 @@ function createVoicePool(
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
+      hasStrictSources: media.strictSources,
     }),
     log,
     ...listeners,

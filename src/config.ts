@@ -39,6 +39,8 @@ export interface Config {
   /** Path of the sqlite file. */
   readonly databaseFile: string;
   readonly adminKey: string | null;
+  /** Hexadecimal; null: kept in the data folder. */
+  readonly sealingKey: string | null;
   /** Dialed number or name → agent id. */
   readonly numbers: ReadonlyMap<string, string>;
   readonly trunks: readonly Trunk[];
@@ -59,6 +61,9 @@ interface Found {
 const DEFAULT_FILE = 'config/trunkline.yaml';
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
 const schema = Compile(ConfigSchema);
+
+/** No settings: the name of the file, and what the command line reads. */
+const OTHER_VARIABLES = ['CONFIG', 'URL', 'API_KEY'].map((name) => `${ENV_PREFIX}${name}`);
 
 /**
  * Reads the file (by `TRUNKLINE_CONFIG`, else `config/trunkline.yaml` if there is one) and
@@ -134,7 +139,7 @@ function collectFromEnvironment(
   for (const [variable, text] of Object.entries(env)) {
     // An empty variable is how compose files say "not set".
     if (text === undefined || text === '' || !variable.startsWith(ENV_PREFIX)) continue;
-    if (variable === `${ENV_PREFIX}CONFIG`) continue;
+    if (OTHER_VARIABLES.includes(variable)) continue;
     // A setting may itself be the name of a file: `sip.tls_cert_file`.
     const isPath = variable.endsWith('_FILE') && !SETTINGS.some(({ env: own }) => own === variable);
     const wanted = isPath ? variable.slice(0, -'_FILE'.length) : variable;
@@ -255,6 +260,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
         ? resolve(dataDir, 'trunkline.sqlite')
         : resolve(cwd, raw.database_url.slice('sqlite:'.length)),
     adminKey: raw.admin_key ?? null,
+    sealingKey: raw.sealing_key ?? null,
     numbers: new Map(Object.entries(raw.numbers)),
     trunks: trunks.trunks,
     file: file?.path ?? null,

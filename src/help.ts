@@ -12,14 +12,20 @@ export function helpText(): string {
 
 SYNOPSIS
   trunkline [--help | --version]
+  trunkline [--url URL] [--key KEY] [--json] COMMAND …
 
 DESCRIPTION
   Runs until it is asked to stop. Phones and carriers reach its agents by SIP; its HTTP API
   tells of agents and calls. Settings come from a file and from the environment, which wins.
+  With a command it asks a running daemon instead.
 
 OPTIONS
   -h, --help     print this and exit
   -V, --version  print the version and exit
+
+COMMANDS
+  keys, agents, links, calls, trunks, usage
+      "trunkline help" and "trunkline help COMMAND" tell more.
 
 SIGNALS
   SIGTERM, SIGINT

@@ -1,3 +1,5 @@
+import type { ClickToCall } from './access/click-to-call.ts';
+import type { TermsBook } from './billing/terms-book.ts';
 import type { BrowserDoors } from './browser-doors.ts';
 import type { CallFeed } from './call/call-feed.ts';
 import type { CallService } from './call/call-service.ts';
@@ -7,11 +9,14 @@ import { createAuth } from './http/auth.ts';
 import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
+import { moneyRoutes } from './http/money-routes.ts';
 import { ownerRoutes } from './http/owner-routes.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { callCommandRoutes } from './http/routes/call-commands.ts';
 import { callStreamRoutes } from './http/routes/call-streams.ts';
+import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
+import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
@@ -29,9 +34,11 @@ export interface RoutesOptions {
   readonly feed: CallFeed;
   readonly doors: BrowserDoors;
   readonly trunks: TrunkService;
+  readonly terms: TermsBook;
   readonly health: () => HealthReport;
   readonly storage: () => Storage;
   readonly calls: () => CallService;
+  readonly clickToCall: () => ClickToCall;
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
 }
@@ -66,9 +73,24 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     (app) =>
       callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
     (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) =>
+      callTransferRoutes(app, {
+        auth,
+        calls: storage().calls,
+        transfer: (...order) => calls().transfer(...order),
+      }),
+    (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
+    moneyRoutes({
+      auth,
+      storage,
+      terms: options.terms,
+      nowMs: Date.now,
+      currency: config.billing.currency,
+    }),
     ownerRoutes({
+      onWorkspaceChanged: (id) => options.terms.forget(id),
       auth,
       storage,
       nowMs: Date.now,

@@ -1,6 +1,7 @@
 import { randomId } from '../lib/random-id.ts';
 import type { InstantLink } from '../storage/instant-link-repository.ts';
 import type { PublicAdmissionRepository } from '../storage/public-admission-repository.ts';
+import { dayOf, secondsToMidnight } from './calendar-day.ts';
 
 /** Limits of one agent, over all its public doors together. Calls of its owner do not count. */
 export const PUBLIC_CALLS_AT_ONCE_MAX = 10;
@@ -117,15 +118,4 @@ export class PublicAdmission {
     this.#sweptAtMs = atMs;
     await this.#options.admissions.sweep(atMs - SILENCE_MS, dayOf(atMs), atMs);
   }
-}
-
-const DAY_MS = 86_400_000;
-
-/** The calendar day of UTC. */
-function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10);
-}
-
-function secondsToMidnight(atMs: number): number {
-  return Math.ceil((DAY_MS - (atMs % DAY_MS)) / 1000);
 }

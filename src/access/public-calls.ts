@@ -175,6 +175,7 @@ function replyOf(reply: WebCallReply): PublicCallReply {
       return { type: 'busy', retryAfterSeconds };
     case 'bad-offer':
     case 'no-common-codec':
+    case 'encryption-required':
       return { type: 'bad-offer' };
     default:
       return { type: 'unavailable', retryAfterSeconds };

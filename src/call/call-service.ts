@@ -3,7 +3,7 @@ import type { CallDoor, CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
-import type { SipInvite } from '../signaling/sip-leg.ts';
+import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
@@ -12,6 +12,7 @@ import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
+import { isWithin } from './call-window.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
@@ -19,6 +20,7 @@ import { OutboundParty } from './outbound-party.ts';
 import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
 import { SipParty } from './sip-party.ts';
+import type { TransferOrder, TransferReply } from './transfer/call-transfers.ts';
 import { type WebAnswer, WebParty } from './web-party.ts';
 
 /** Who answers what was dialed. */
@@ -33,7 +35,7 @@ export interface AgentDirectory {
 }
 
 export interface CallServiceOptions extends CallParts {
-  readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
+  readonly pool: Pick<VoicePool, 'openLeg' | 'openLegBeside' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly admission: Admission;
@@ -61,11 +63,17 @@ export type DialCallReply =
       readonly accepted: false;
       readonly reason:
         | 'agent-not-found'
+        | 'call-window-restricted'
         | Refusal['reason']
         | GateRefusal['reason']
         | 'internal-error'
         | TrunkDialErrorCode;
     };
+
+/** Whom a call would reach, and as whom; or why there would be none. */
+export type DialPreviewReply =
+  | { readonly accepted: true; readonly from: string; readonly to: string }
+  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
 
 /** A browser that wants to speak to an agent. */
 export interface WebCallRequest {
@@ -111,6 +119,7 @@ export class CallService {
 
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
+    if (invite.replaces !== null) return this.#takeOver(invite, invite.replaces);
     const { admission, directory, trunks, log } = this.#options;
     const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
     if (admission.isDraining) return this.#refuse(invite, line, null, 'draining');
@@ -140,18 +149,16 @@ export class CallService {
    * whatever happens is on the call. Rejects only when storage fails.
    */
   async dial(request: DialCallRequest): Promise<DialCallReply> {
-    const { admission, directory, gate, trunks, pool } = this.#options;
+    const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
-    let numbers: ReturnType<TrunkService['preview']>;
-    try {
-      const caller = { number: fromNumber };
-      numbers = trunks.preview({ to: toNumber, caller, trunk: null });
-    } catch (error) {
-      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
-      throw error;
+    const { callWindow = null, timeZone = null } = agent;
+    if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
+      return { accepted: false, reason: 'call-window-restricted' };
     }
+    const numbers = this.previewDial(request);
+    if (!numbers.accepted) return numbers;
     if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
       return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
     }
@@ -177,6 +184,21 @@ export class CallService {
     // Who is told the id may ask for the call at once.
     await call.recorded;
     return { accepted: true, record };
+  }
+
+  /** What the trunks would say to a call: nothing is sent, counted or written. */
+  previewDial({
+    toNumber,
+    fromNumber,
+  }: Pick<DialCallRequest, 'toNumber' | 'fromNumber'>): DialPreviewReply {
+    try {
+      const caller = { number: fromNumber };
+      const numbers = this.#options.trunks.preview({ to: toNumber, caller, trunk: null });
+      return { accepted: true, ...numbers };
+    } catch (error) {
+      if (error instanceof TrunkDialError) return { accepted: false, reason: error.code };
+      throw error;
+    }
   }
 
   /** Decides a browser's offer. Never rejects. Whether the agent may be reached so is known. */
@@ -248,6 +270,16 @@ export class CallService {
     }
   }
 
+  /** Puts a live call of the workspace through to a number; null: it is not live here. */
+  async transfer(
+    workspaceId: WorkspaceId,
+    id: CallId,
+    order: TransferOrder,
+  ): Promise<TransferReply | null> {
+    const call = this.#calls.get(id);
+    return call?.record.workspaceId === workspaceId ? call.transfer(order) : null;
+  }
+
   /** A place of the daemon and its agent, and a channel of the trunk; or neither. */
   #takeInbound(agent: AgentSnapshot, { trunk }: InboundLine): Place | Refusal {
     const place = this.#options.admission.admit(agent);
@@ -262,6 +294,20 @@ export class CallService {
       place.release();
     };
     return { admitted: true, release };
+  }
+
+  /** The INVITE takes the place of a caller: no new call, and no agent to look for. */
+  async #takeOver(invite: SipInvite, replaced: SipLeg): Promise<void> {
+    const { log } = this.#options;
+    const call = [...this.#calls.values()].find(({ party }) => party.dialog?.leg === replaced);
+    if (call === undefined) return invite.refuse(481);
+    try {
+      const isTaken = await call.takeOver(invite);
+      log.info({ callId: call.record.id, isTaken }, 'a caller is replaced by another');
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be taken over');
+      invite.refuse(500);
+    }
   }
 
   /**
@@ -359,7 +405,10 @@ export class CallService {
 }
 
 /** Where a call came from. */
-type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
+type CallOrigin = Pick<
+  CallRecord,
+  'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId' | 'networkFacts'
+>;
 
 /** Nobody knows who sits at a browser. */
 const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
@@ -369,12 +418,16 @@ const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
   sipCallId: null,
 };
 
-function originOf(invite: SipInvite, { fromNumber, toNumber }: InboundLine): CallOrigin {
+function originOf(
+  invite: SipInvite,
+  { fromNumber, toNumber, networkFacts }: InboundLine,
+): CallOrigin {
   return {
     direction: 'inbound',
     door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
     fromNumber,
     toNumber,
+    networkFacts,
     sipCallId: invite.sipCallId,
   };
 }

@@ -27,7 +27,7 @@ export class OutboundParty implements Party {
   readonly #target: OutboundTarget;
   readonly #trunks: Pick<TrunkService, 'dial'>;
   readonly #pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] };
-  readonly #dialog: PhoneDialog;
+  dialog: PhoneDialog;
   readonly #cancel = new AbortController();
   /** Settles once no INVITE is on its way any more. */
   #dialing: Promise<unknown> = Promise.resolve();
@@ -41,13 +41,13 @@ export class OutboundParty implements Party {
     this.#target = target;
     this.#trunks = trunks;
     this.#pool = pool;
-    this.#dialog = new PhoneDialog(negotiationFor(pool.codecs, null));
+    this.dialog = new PhoneDialog(negotiationFor(pool.codecs, null));
   }
 
   async join(desk: CallDesk): Promise<void> {
     const voice = await this.#pool.openLeg(desk.record.id, desk.legId, desk.voiceEvents);
     if (!(await desk.holdVoice(voice))) return;
-    this.#dialog.voice = voice;
+    this.dialog.voice = voice;
     const dialing = this.#dial(desk, voice);
     this.#dialing = dialing.catch(() => {});
     try {
@@ -69,7 +69,7 @@ export class OutboundParty implements Party {
   async leave(reason: EndReason): Promise<void> {
     this.#cancel.abort();
     await this.#dialing;
-    await this.#dialog.hangUp(reason);
+    await this.dialog.hangUp(reason);
   }
 
   #dial(desk: CallDesk, voice: PhoneVoiceLeg): Promise<TrunkDialResult> {
@@ -83,7 +83,7 @@ export class OutboundParty implements Party {
         signal: this.#cancel.signal,
       },
       {
-        ...this.#dialog.events(desk),
+        ...this.dialog.events(desk),
         onAttempt: (attempt) => desk.dialing(attempt.trunk, attempt.number),
         onProgress: (progress) => onProgress(desk, progress),
       },
@@ -93,7 +93,7 @@ export class OutboundParty implements Party {
   #offerFor(trunk: Trunk, { local }: PhoneVoiceLeg): string {
     const negotiation = negotiationFor(this.#pool.codecs, trunk);
     negotiation.bind(local);
-    this.#dialog.negotiation = negotiation;
+    this.dialog.negotiation = negotiation;
     return negotiation.offer();
   }
 
@@ -104,10 +104,12 @@ export class OutboundParty implements Party {
       desk.end(reason ?? 'internal-error', { sipStatus, detail });
       return;
     }
-    this.#dialog.leg = result.leg;
+    this.dialog.leg = result.leg;
+    this.dialog.trunk = result.trunk;
+    this.dialog.negotiation.signalingAddress = result.answerAddress ?? null;
     if (desk.isEnding) return result.leg.hangUp();
     desk.answered();
-    this.#dialog.onRemoteAnswer(desk, result.answerSdp);
+    this.dialog.onRemoteAnswer(desk, result.answerSdp);
   }
 }
 

@@ -140,7 +140,9 @@ export class Conversations {
   #welcome({ link, agent }: ValidLink): StoredMessage | null {
     const nowMs = this.#nowMs();
     const greetingText = link.welcomeMessage ?? agent.greetingText;
-    const text = greeting({ ...agent, greetingText }, variablesOf(agent), nowMs);
+    // An announcement is for those who are called.
+    const opening = { ...agent, greetingText, preCallAnnouncement: '' };
+    const text = greeting(opening, variablesOf(agent), nowMs);
     if (text === '') return null;
     return { id: randomId('msg'), position: 0, role: 'agent', text, createdAtMs: nowMs };
   }

@@ -12,6 +12,9 @@ const strict = { additionalProperties: false };
 const oneOf = <const Values extends readonly string[]>(values: Values, options: object) =>
   Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
 
+const flag = (byDefault: boolean, description: string) =>
+  Type.Boolean({ default: byDefault, description });
+
 const port = (options: object) => Type.Integer({ minimum: 0, maximum: 65_535, ...options });
 
 const text = (options: object) => Type.String({ minLength: 1, maxLength: 2048, ...options });
@@ -177,6 +180,10 @@ const Media = Type.Object(
       30,
       'A call without RTP for so long, and not on hold, is ended.',
     ),
+    strict_sources: flag(
+      false,
+      'Take audio only from the address in the session description, or from the host that signaling comes from. false: from another place too, when nobody else spoke for a second (phones behind a proxy and a NAT). Encrypted audio proves itself, wherever it comes from.',
+    ),
   },
   { ...strict, description: 'Media: RTP of the calls, WebRTC of the browsers.' },
 );
@@ -266,6 +273,12 @@ const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
     call_seconds_max: count(10, 86_400, 3600, 'Longest call, whatever its agent allows.'),
+    click_to_call_per_minute: count(
+      1,
+      100_000,
+      60,
+      'Click-to-call requests of one agent per minute; more are answered 429.',
+    ),
     drain_timeout_seconds: count(
       0,
       86_400,
@@ -332,6 +345,15 @@ export const ConfigSchema = Type.Object(
         expected: 'pk_live_ and at least 24 letters or digits',
         secret: true,
         description: 'Owner key of the first workspace. Unset: made at the first start.',
+      }),
+    ),
+    sealing_key: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Fa-f]{64}$',
+        expected: '64 hexadecimal digits',
+        secret: true,
+        description:
+          'Key that seals secrets in the database. Unset: kept in sealing.key in the data folder.',
       }),
     ),
     numbers: Type.Record(Type.String({ maxLength: 128 }), text({ maxLength: 128 }), {

@@ -113,7 +113,8 @@ export const TrunkSchema = Type.Object(
     }),
     srtp: oneOf(['off', 'optional', 'required'], {
       default: 'off',
-      description: 'Encrypted audio by SDES: never, when the other side can, or else no call.',
+      description:
+        'Encrypted audio (SRTP, keys by SDES): never, when the other side can, or else no call. The keys stand in the signaling, so they are secret only where transport is tls.',
     }),
     outbound_prefixes: Type.Array(matching('^\\+[0-9]{0,15}$', 'a prefix such as +34', {}), {
       maxItems: 256,

@@ -32,12 +32,18 @@ export function systemPrompt(
     .join('\n\n');
 }
 
-/** What the agent says at answer; empty: it waits. Braces in variables are not read again. */
+/**
+ * What the agent says at answer, its announcement first; empty: it waits. Braces in variables are
+ * not read again.
+ */
 export function greeting(
-  agent: Pick<AgentSnapshot, 'greetingText' | 'displayName'>,
+  agent: Pick<AgentSnapshot, 'greetingText' | 'preCallAnnouncement' | 'displayName'>,
   variables: Readonly<Record<string, string>>,
   nowMs: number,
 ): string {
   const known = { agent_name: agent.displayName, ...variables, ...timeVariables(variables, nowMs) };
-  return renderTemplate(agent.greetingText, known).trim();
+  return [agent.preCallAnnouncement ?? '', agent.greetingText]
+    .map((text) => renderTemplate(text, known).trim())
+    .filter((text) => text !== '')
+    .join(' ');
 }

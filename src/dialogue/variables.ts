@@ -51,9 +51,9 @@ export interface CallVariables {
   readonly ignored: readonly string[];
 }
 
-/** Whether the gateway itself sets the name: its own list, and any `system…` or `trunkline…`. */
+/** Whether the name is the gateway's own: its list, and any `system…`, `voiceb…`, `trunkline…`. */
 export function isReservedVariable(name: string): boolean {
-  return RESERVED.has(name) || /^(?:system|trunkline)/i.test(name);
+  return RESERVED.has(name) || /^(?:system|voiceb|trunkline)/i.test(name);
 }
 
 /**

@@ -1,14 +1,21 @@
 import { type Static, Type } from 'typebox';
 import { type AgentTemplate, POLITE_IDLE } from '../dialogue/templates/agent-template.ts';
 import { findAgentTemplate } from '../dialogue/templates/agent-templates.ts';
+import type { CallWindow, TransferTarget } from '../model/agent.ts';
 import type { AgentId, WorkspaceId } from '../model/ids.ts';
 import type { LlmSettings } from '../model/provider.ts';
-import type { AgentChange, NewAgent, StoredAgent } from '../storage/agent-repository.ts';
+import {
+  type AgentChange,
+  CLICK_TO_CALL_RULES,
+  type NewAgent,
+  type StoredAgent,
+} from '../storage/agent-repository.ts';
 import { HttpError } from './errors.ts';
 import { parsePhrasebook, PhrasebookShape, toPhrasebookView } from './phrasebook-shape.ts';
-import { nullable, oneOf, Time, toTime } from './shapes.ts';
+import { nullable, oneOf, PhoneNumber, Time, toTime } from './shapes.ts';
 import { GivenToolDefinitions, parseToolDefinitions, ToolDefinitions } from './tool-definitions.ts';
 
+const CLOCK = '^([01][0-9]|2[0-3]):[0-5][0-9]$';
 const text = (maxLength: number) => Type.String({ maxLength });
 
 /** What an owner may set, as it is answered. */
@@ -26,10 +33,57 @@ const FIELDS = {
   voice: text(100),
   phrasebook: nullable(PhrasebookShape),
   tool_definitions: ToolDefinitions,
+  transfer_targets: Type.Array(
+    Type.Object(
+      {
+        name: Type.String({
+          minLength: 1,
+          maxLength: 100,
+          description: 'As the agent calls them.',
+        }),
+        number: PhoneNumber('With "+" and country; without, as the country of the trunk has it.'),
+      },
+      { additionalProperties: false },
+    ),
+    { maxItems: 32, description: 'To whom the agent may put callers through; none: to nobody.' },
+  ),
   idle_after_ms: Type.Integer({ minimum: 1000, maximum: 120_000 }),
   idle_prompts: Type.Array(text(500), { maxItems: 10 }),
   time_limit_seconds: Type.Integer({ minimum: 10, maximum: 86_400 }),
   concurrent_calls_max: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  pre_call_announcement: Type.String({
+    maxLength: 2000,
+    description: 'Spoken on calls before the greeting.',
+  }),
+  call_window_start: nullable(
+    Type.String({ pattern: CLOCK, description: '`HH:MM`; null with its end: it may always call.' }),
+  ),
+  call_window_end: nullable(
+    Type.String({ pattern: CLOCK, description: '`HH:MM`; earlier than the start: the next day.' }),
+  ),
+  time_zone: nullable(
+    Type.String({ maxLength: 64, description: "IANA name; null: the gateway's own." }),
+  ),
+  disable_signature_verification: Type.Boolean({
+    description: 'Click-to-call: the API token alone starts calls, a hundred a day at most.',
+  }),
+  one_call_at_a_time: Type.Boolean({
+    description: 'Click-to-call: refuse any second call, not only one to the same number.',
+  }),
+  strict_variables: Type.Boolean({
+    description: 'Click-to-call: refuse variables with reserved names instead of ignoring them.',
+  }),
+  calls_per_day_max: nullable(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      description: 'Click-to-call: null is unlimited with signatures, and 100 without.',
+    }),
+  ),
+  allowed_prefixes: Type.Array(Type.String({ pattern: '^\\+[0-9]{0,15}$' }), {
+    maxItems: 200,
+    description: 'Click-to-call: how numbers may begin, `+34`; none: whatever a trunk may call.',
+  }),
 };
 
 const GIVEN = { ...FIELDS, tool_definitions: GivenToolDefinitions };
@@ -68,11 +122,11 @@ export interface AgentLimits {
 /** Throws `INVALID_ARGUMENT` for what no schema can tell. */
 export function toChange(
   body: Static<typeof AgentPatch>,
-  { idle }: Pick<StoredAgent, 'idle'>,
+  { idle, callWindow = null }: Pick<StoredAgent, 'idle' | 'callWindow'>,
   { aiProviders }: AgentLimits,
 ): AgentChange {
   const { idle_after_ms: afterMs, idle_prompts: prompts, ai_provider: aiProvider } = body;
-  const { phrasebook, tool_definitions: tools } = body;
+  const { phrasebook, tool_definitions: tools, transfer_targets: targets } = body;
   const isIdleGiven = afterMs !== undefined || prompts !== undefined;
   if (aiProvider !== undefined && aiProvider !== null && !aiProviders.includes(aiProvider)) {
     throw new HttpError('INVALID_ARGUMENT', `ai_provider ${aiProvider} is not set up here.`);
@@ -90,12 +144,52 @@ export function toChange(
     phrasebook:
       phrasebook === undefined || phrasebook === null ? phrasebook : parsePhrasebook(phrasebook),
     tools: tools === undefined ? undefined : parseToolDefinitions(tools),
+    transferTargets: targets === undefined ? undefined : distinctTargets(targets),
     idle: isIdleGiven
       ? { afterMs: afterMs ?? idle.afterMs, prompts: prompts ?? idle.prompts }
       : undefined,
     timeLimitSeconds: body.time_limit_seconds,
     concurrentCallsMax: body.concurrent_calls_max,
+    preCallAnnouncement: body.pre_call_announcement,
+    callWindow: toCallWindow(body, callWindow),
+    timeZone: toTimeZone(body.time_zone),
+    clickToCall: {
+      isSignatureOff: body.disable_signature_verification,
+      isOneAtATime: body.one_call_at_a_time,
+      isStrict: body.strict_variables,
+      callsPerDayMax: body.calls_per_day_max,
+      allowedPrefixes: body.allowed_prefixes,
+    },
   };
+}
+
+/** The name is how a model or a phrasebook says whom it means. */
+function distinctTargets(targets: readonly TransferTarget[]): readonly TransferTarget[] {
+  const names = new Set(targets.map(({ name }) => name.trim().toLowerCase()));
+  if (names.size === targets.length && !names.has('')) return targets;
+  throw new HttpError('INVALID_ARGUMENT', 'transfer_targets need names, each another.');
+}
+
+/** One end may be given alone when the other is set already. */
+function toCallWindow(
+  { call_window_start, call_window_end }: Static<typeof AgentPatch>,
+  current: CallWindow | null,
+): CallWindow | null | undefined {
+  if (call_window_start === undefined && call_window_end === undefined) return undefined;
+  const start = call_window_start === undefined ? (current?.start ?? null) : call_window_start;
+  const end = call_window_end === undefined ? (current?.end ?? null) : call_window_end;
+  if (start === null && end === null) return null;
+  if (start !== null && end !== null) return { start, end };
+  throw new HttpError('INVALID_ARGUMENT', 'call_window_start and call_window_end go together.');
+}
+
+function toTimeZone(name: string | null | undefined): string | null | undefined {
+  if (name === undefined || name === null) return name;
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    throw new HttpError('INVALID_ARGUMENT', 'time_zone is no IANA name.');
+  }
 }
 
 const BLANK: Pick<AgentTemplate, 'language' | 'greetingText' | 'systemPrompt' | 'idle'> & {
@@ -126,9 +220,9 @@ export function toNewAgent(
     );
   }
   const { language, greetingText, systemPrompt, phrasebook, idle } = template;
-  const given = Object.fromEntries(
-    Object.entries(toChange(fields, { idle }, limits)).filter(([, value]) => value !== undefined),
-  );
+  const { clickToCall = {}, ...change } = toChange(fields, { idle }, limits);
+  const given = withoutUndefined(change);
+  const rules = { ...CLICK_TO_CALL_RULES, ...withoutUndefined(clickToCall) };
   return {
     id,
     workspaceId,
@@ -140,16 +234,23 @@ export function toNewAgent(
     voice: '',
     phrasebook,
     tools: [],
+    transferTargets: [],
     idle,
     timeLimitSeconds: TIME_LIMIT_SECONDS,
     concurrentCallsMax: CONCURRENT_CALLS_MAX,
     ...given,
+    clickToCall: rules,
     templateId,
   };
 }
 
+function withoutUndefined(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
 /** @param publicUrl base of our own addresses, without a slash at its end */
 export function toAgentView(agent: StoredAgent, publicUrl: string): Static<typeof Agent> {
+  const { clickToCall: rules } = agent;
   return {
     agent_id: agent.id,
     display_name: agent.displayName,
@@ -163,10 +264,20 @@ export function toAgentView(agent: StoredAgent, publicUrl: string): Static<typeo
     voice: agent.voice,
     phrasebook: agent.phrasebook === null ? null : toPhrasebookView(agent.phrasebook),
     tool_definitions: agent.tools.map((tool) => ({ ...tool })),
+    transfer_targets: (agent.transferTargets ?? []).map((target) => ({ ...target })),
     idle_after_ms: agent.idle.afterMs,
     idle_prompts: [...agent.idle.prompts],
     time_limit_seconds: agent.timeLimitSeconds,
     concurrent_calls_max: agent.concurrentCallsMax,
+    pre_call_announcement: agent.preCallAnnouncement ?? '',
+    call_window_start: agent.callWindow?.start ?? null,
+    call_window_end: agent.callWindow?.end ?? null,
+    time_zone: agent.timeZone ?? null,
+    disable_signature_verification: rules.isSignatureOff,
+    one_call_at_a_time: rules.isOneAtATime,
+    strict_variables: rules.isStrict,
+    calls_per_day_max: rules.callsPerDayMax,
+    allowed_prefixes: [...rules.allowedPrefixes],
     template_id: agent.templateId,
     shareable: agent.isShareable,
     shareable_url: agent.isShareable ? `${publicUrl}/try/${agent.id}` : null,

@@ -15,6 +15,7 @@ export const ROUTE_SCOPES = [
   'public_links:read',
   'public_links:write',
   'trunks:read',
+  'usage:read',
   'voice_links:read',
   'voice_links:write',
   'workspace:read',

@@ -1,3 +1,4 @@
+import type { ClickToCallCode } from '../access/click-to-call-answer.ts';
 import { ChatError, type ChatErrorCode } from '../chat/chat-error.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import { StorageError } from '../storage/storage-error.ts';
@@ -15,6 +16,7 @@ export type HttpErrorCode =
   | 'ALREADY_EXISTS'
   | 'CALL_NOT_LIVE'
   | 'REQUEST_TIMEOUT'
+  | 'CURRENCY_FIXED'
   | 'PRECONDITION_FAILED'
   | 'PAYLOAD_TOO_LARGE'
   | 'UNSUPPORTED_MEDIA_TYPE'
@@ -22,11 +24,15 @@ export type HttpErrorCode =
   | 'VERIFICATION_REQUIRED'
   | 'VERIFICATION_FAILED'
   | 'REPLY_IN_PROGRESS'
+  | 'CALL_NOT_ACTIVE'
+  | 'TRANSFER_IN_PROGRESS'
   | 'LIMIT_REACHED'
   | 'RATE_LIMITED'
   | 'INTERNAL'
   | 'UNAVAILABLE'
-  | 'AGENT_BUSY';
+  | 'AGENT_BUSY'
+  | 'CALL_WINDOW_RESTRICTED'
+  | `CTC_${ClickToCallCode}`;
 
 interface CatalogEntry {
   readonly status: number;
@@ -46,6 +52,10 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   ALREADY_EXISTS: { status: 409, message: 'That exists already.' },
   CALL_NOT_LIVE: { status: 409, message: 'Nobody is talking in this call.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to arrive.' },
+  CURRENCY_FIXED: {
+    status: 409,
+    message: 'Calls were charged in another currency; make another workspace for this one.',
+  },
   PRECONDITION_FAILED: { status: 412, message: 'It has changed since you read it.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send application/json.' },
@@ -53,11 +63,30 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   VERIFICATION_REQUIRED: { status: 401, message: 'Verify your e-mail address first.' },
   VERIFICATION_FAILED: { status: 400, message: 'The code is wrong or no longer valid.' },
   REPLY_IN_PROGRESS: { status: 409, message: 'The last message is still being answered.' },
+  CALL_NOT_ACTIVE: { status: 409, message: 'The call has not been answered, or is over.' },
+  TRANSFER_IN_PROGRESS: { status: 409, message: 'The call is being transferred already.' },
   LIMIT_REACHED: { status: 409, message: 'There may be no more of these.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests; try again later.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.' },
   UNAVAILABLE: { status: 503, message: 'The service cannot do this now; try again later.' },
   AGENT_BUSY: { status: 503, message: 'The agent has as many calls as it may; try again later.' },
+  CALL_WINDOW_RESTRICTED: {
+    status: 422,
+    message: 'The agent may call nobody at this time of day.',
+  },
+  CTC_MISSING_HEADERS: { status: 400, message: 'Missing headers' },
+  CTC_AGENT_FETCH_FAILED: { status: 500, message: 'Error fetching agent' },
+  CTC_INVALID_API_KEY: { status: 403, message: 'Invalid API key' },
+  CTC_AGENT_DISABLED: { status: 400, message: 'Agent is disabled' },
+  CTC_AGENT_NOT_CONFIGURED: { status: 400, message: 'Agent not configured' },
+  CTC_INVALID_SIGNATURE: { status: 403, message: 'Invalid signature' },
+  CTC_CALL_IN_PROGRESS: { status: 400, message: 'Call already in progress' },
+  CTC_CALL_FAILED: { status: 500, message: 'Error initiating call' },
+  CTC_INVALID_NUMBER: { status: 400, message: 'Invalid phone number' },
+  CTC_INVALID_VARIABLES: { status: 400, message: 'Invalid variables' },
+  CTC_INVALID_BODY: { status: 400, message: 'Invalid request body' },
+  CTC_TOO_OFTEN: { status: 429, message: 'Rate limit exceeded' },
+  CTC_DESTINATION_NOT_ALLOWED: { status: 403, message: 'Destination not allowed' },
 };
 
 /** One field that is wrong: where it stands, what is wrong, and a word for programs. */
@@ -72,6 +101,8 @@ interface HttpErrorOptions {
   readonly retryAfterSeconds?: number;
   /** Of `VALIDATION_FAILED`. */
   readonly issues?: readonly ValidationIssue[];
+  /** Of click-to-call: what stands in the body beside the code. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** Thrown by a route; the error handler gives it the shape of the route's API family. */
@@ -79,6 +110,7 @@ export class HttpError extends GatewayError<HttpErrorCode> {
   readonly status: number;
   readonly retryAfterSeconds: number | null;
   readonly issues: readonly ValidationIssue[];
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
     code: HttpErrorCode,
@@ -89,6 +121,7 @@ export class HttpError extends GatewayError<HttpErrorCode> {
     this.status = ERROR_CATALOG[code].status;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
     this.issues = options.issues ?? [];
+    this.details = options.details ?? {};
   }
 }
 
@@ -163,11 +196,49 @@ export interface ErrorContext {
 
 /**
  * APIs that answer errors in shapes of their own. Each has one serializer, and none answers in
- * another's shape. Public web calls, instant links, click-to-call and chat add theirs here.
+ * another's shape.
  */
-export type ApiFamily = 'v1' | 'public-web-call' | 'instant-links' | 'public-chat';
+export type ApiFamily =
+  | 'v1'
+  | 'public-web-call'
+  | 'instant-links'
+  | 'click-to-call'
+  | 'public-chat';
 
 export type ErrorSerializer = (error: HttpError, context: ErrorContext) => object;
+
+/** The codes of the click-to-call API; messages go with them, whatever the status. */
+export const CLICK_TO_CALL_CODES: Readonly<Record<ClickToCallCode, string>> = {
+  MISSING_HEADERS: 'ctc:001',
+  AGENT_FETCH_FAILED: 'ctc:002',
+  INVALID_API_KEY: 'ctc:003',
+  AGENT_DISABLED: 'ctc:004',
+  AGENT_NOT_CONFIGURED: 'ctc:005',
+  INVALID_SIGNATURE: 'ctc:006',
+  CALL_IN_PROGRESS: 'ctc:007',
+  CALL_FAILED: 'ctc:008',
+  INVALID_NUMBER: 'ctc:009',
+  INVALID_VARIABLES: 'ctc:010',
+  INVALID_BODY: 'ctc:011',
+  TOO_OFTEN: 'ctc:012',
+  DESTINATION_NOT_ALLOWED: 'ctc:013',
+};
+
+/** What click-to-call itself does not say, the server does: a body too large, a bug, a stop. */
+function clickToCallError(error: HttpError, { requestId }: ErrorContext): object {
+  const own = Object.entries(CLICK_TO_CALL_CODES).find(([code]) => error.code === `CTC_${code}`);
+  if (own !== undefined) {
+    return { code: own[1], message: error.message, request_id: requestId, ...error.details };
+  }
+  const [code, name] =
+    error.code === 'RATE_LIMITED'
+      ? (['ctc:012', 'CTC_TOO_OFTEN'] as const)
+      : error.status < 500
+        ? (['ctc:011', 'CTC_INVALID_BODY'] as const)
+        : (['ctc:008', 'CTC_CALL_FAILED'] as const);
+  const { message } = ERROR_CATALOG[name];
+  return { code, message, request_id: requestId, detail: error.message };
+}
 
 const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
   v1: ({ code, message }, { requestId, publicUrl }) => ({
@@ -185,6 +256,7 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
     code,
     request_id: requestId,
   }),
+  'click-to-call': clickToCallError,
   'public-chat': ({ code, message }, { requestId }) => ({
     detail: message,
     code,
@@ -196,6 +268,7 @@ const SERIALIZERS: Readonly<Record<ApiFamily, ErrorSerializer>> = {
 const FAMILIES: readonly (readonly [prefix: string, family: ApiFamily])[] = [
   ['/v1/calls/public/', 'public-web-call'],
   ['/v1/instant-voice-links', 'instant-links'],
+  ['/api/click-to-call', 'click-to-call'],
   ['/api/agents/', 'public-chat'],
   ['/api/public/', 'public-chat'],
   ['/v1/', 'v1'],

@@ -25,6 +25,10 @@ export const oneOf = <const Values extends readonly string[]>(
   options: object = {},
 ) => Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
 
+/** A telephone number in any usual writing; the trunks say whether it is one. */
+export const PhoneNumber = (description: string) =>
+  Type.String({ pattern: '^[+(]?[0-9][0-9 ().\\-/]{2,38}$', description });
+
 /** ISO 8601, UTC. */
 export const Time = Type.String({
   pattern: '^\\d{4}-\\d\\d-\\d\\dT',

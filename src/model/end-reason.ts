@@ -39,6 +39,8 @@ export const END_REASONS = {
   'agent-disabled': 'operator',
   /** Offer and our codecs have nothing in common. SIP 488. */
   'no-common-codec': 'caller',
+  /** The trunk insists on encrypted audio and the other side has plain audio only. SIP 488. */
+  'encryption-required': 'caller',
   /** The session description could not be read. SIP 400. */
   'bad-offer': 'caller',
   /** The agent has as many calls as it may. SIP 486. */

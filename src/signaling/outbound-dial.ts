@@ -51,7 +51,13 @@ export interface DialEvents extends SipLegEvents {
 }
 
 export type DialResult =
-  | { readonly type: 'answered'; readonly leg: SipLeg; readonly answerSdp: string }
+  | {
+      readonly type: 'answered';
+      readonly leg: SipLeg;
+      readonly answerSdp: string;
+      /** Host that the responses came from; absent: the engine did not say. */
+      readonly answerAddress?: string;
+    }
   | ({ readonly type: 'ended' } & SipLegEnd);
 
 export const DIAL_HEADERS_MAX = 32;
@@ -98,6 +104,7 @@ export class OutboundDial {
   #invite: SrfRequest | null = null;
   /** Answer of a reliable provisional response: the 200 need not repeat it (RFC 3262 §5). */
   #earlyAnswerSdp = '';
+  #answerAddress = '';
   #cancelEnd: SipLegEnd | null = null;
   #resends = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -156,6 +163,9 @@ export class OutboundDial {
     const progress = {
       cbRequest: (_error: unknown, invite?: SrfRequest) => {
         this.#invite = invite ?? null;
+        invite?.on('response', (res) => {
+          if (res.status < 300) this.#answerAddress = res.source_address;
+        });
         // Aborted before the engine had even echoed the INVITE.
         if (this.#state === 'canceling') this.#sendCancel();
       },
@@ -209,7 +219,9 @@ export class OutboundDial {
       isAckDue: false,
       answerDueCseq: null,
     });
-    this.#settle({ type: 'answered', leg, answerSdp });
+    const address = this.#answerAddress;
+    const from = address === '' ? {} : { answerAddress: address };
+    this.#settle({ type: 'answered', leg, answerSdp, ...from });
   }
 
   #onRefused(error: unknown): void {

@@ -1,9 +1,17 @@
 import type { Knex } from 'knex';
-import type { AgentSnapshot } from '../model/agent.ts';
+import type { AgentSnapshot, CallWindow } from '../model/agent.ts';
 import { type AgentId, asAgentId, asWorkspaceId, type WorkspaceId } from '../model/ids.ts';
 import type { LlmSettings } from '../model/provider.ts';
 import type { Connection, SqlRow } from './connection.ts';
-import { cleanText, insertMany, jsonOf, nullableText, numberOf, textOf } from './rows.ts';
+import {
+  cleanText,
+  insertMany,
+  jsonOf,
+  nullableNumber,
+  nullableText,
+  numberOf,
+  textOf,
+} from './rows.ts';
 import type { Write, WriteQueue, WriteStatement } from './write-queue.ts';
 
 /** What a call does not see of an agent. */
@@ -17,7 +25,32 @@ export interface AgentOwnersSide {
   readonly aiProvider: LlmSettings['provider'] | null;
   /** Null: as the settings say. */
   readonly aiModel: string | null;
+  readonly clickToCall: ClickToCallRules;
+  /** Where events of its calls go; null: to its workspace's. */
+  readonly webhookUrl: string | null;
 }
+
+/** What a backend may have the agent do by `POST /api/click-to-call`. */
+export interface ClickToCallRules {
+  /** For systems that cannot sign: then the token alone lets them in. */
+  readonly isSignatureOff: boolean;
+  /** Else only a second call to the same number is refused. */
+  readonly isOneAtATime: boolean;
+  /** Reserved names are refused instead of ignored. */
+  readonly isStrict: boolean;
+  /** Null: unlimited when signed, few when not. */
+  readonly callsPerDayMax: number | null;
+  /** Beginnings of numbers in E.164; none: whatever a trunk may call. */
+  readonly allowedPrefixes: readonly string[];
+}
+
+export const CLICK_TO_CALL_RULES: ClickToCallRules = {
+  isSignatureOff: false,
+  isOneAtATime: false,
+  isStrict: false,
+  callsPerDayMax: null,
+  allowedPrefixes: [],
+};
 
 type AgentCore = Omit<AgentSnapshot, 'stt' | 'llm' | 'tts'>;
 
@@ -32,7 +65,9 @@ export interface StoredAgent extends AgentCore, AgentOwnersSide {
 }
 
 /** What an owner may change; what is left out stays. */
-export type AgentChange = Partial<Omit<NewAgent, 'id' | 'workspaceId' | 'templateId'>>;
+export type AgentChange = Partial<
+  Omit<NewAgent, 'id' | 'workspaceId' | 'templateId' | 'clickToCall'>
+> & { readonly clickToCall?: Partial<ClickToCallRules> };
 
 export interface AgentRepository {
   /** False when the id is taken. */
@@ -85,6 +120,17 @@ const COLUMNS = [
   'template_id',
   'ai_provider',
   'ai_model',
+  'disable_signature_verification',
+  'one_call_at_a_time',
+  'strict_variables',
+  'calls_per_day_max',
+  'allowed_prefixes_json',
+  'webhook_url',
+  'pre_call_announcement',
+  'call_window_start',
+  'call_window_end',
+  'time_zone',
+  'transfer_targets_json',
   'created_at_ms',
   'updated_at_ms',
 ] as const;
@@ -145,7 +191,14 @@ export function createAgentRepository(options: AgentRepositoryOptions): AgentRep
     find,
 
     async create(agent, atMs) {
-      const columns = toColumns({ type: 'standard', isShareable: false, ...agent });
+      const columns = toColumns({
+        type: 'standard',
+        isShareable: false,
+        clickToCall: CLICK_TO_CALL_RULES,
+        preCallAnnouncement: '',
+        transferTargets: [],
+        ...agent,
+      });
       const row = COLUMNS.slice(2, -2).map((column) => columns[column] ?? null);
       const values = [agent.id, agent.workspaceId, ...row, atMs, atMs];
       const [isTaken = false] = await writes.write(writeOf(CREATE, agent.id, values));
@@ -183,10 +236,11 @@ function writeOf(statement: WriteStatement, id: string, row: Write['row']): Writ
 }
 
 /** Columns of the fields that are given. */
-function toColumns(agent: Partial<NewAgent>): Record<string, string | number | null> {
+function toColumns(agent: AgentChange & Pick<Partial<NewAgent>, 'templateId'>): Columns {
+  const { clickToCall: rules = {}, callWindow } = agent;
   const columns: Record<string, string | number | null | undefined> = {
     display_name: agent.displayName === undefined ? undefined : cleanText(agent.displayName),
-    is_enabled: agent.isEnabled === undefined ? undefined : Number(agent.isEnabled),
+    is_enabled: flag(agent.isEnabled),
     language: agent.language,
     system_prompt: agent.systemPrompt === undefined ? undefined : cleanText(agent.systemPrompt),
     greeting_text: agent.greetingText === undefined ? undefined : cleanText(agent.greetingText),
@@ -200,15 +254,35 @@ function toColumns(agent: Partial<NewAgent>): Record<string, string | number | n
     time_limit_seconds: agent.timeLimitSeconds,
     concurrent_calls_max: agent.concurrentCallsMax,
     type: agent.type,
-    is_shareable: agent.isShareable === undefined ? undefined : Number(agent.isShareable),
+    is_shareable: flag(agent.isShareable),
     template_id: agent.templateId,
     ai_provider: agent.aiProvider,
     ai_model: agent.aiModel,
+    disable_signature_verification: flag(rules.isSignatureOff),
+    one_call_at_a_time: flag(rules.isOneAtATime),
+    strict_variables: flag(rules.isStrict),
+    calls_per_day_max: rules.callsPerDayMax,
+    allowed_prefixes_json:
+      rules.allowedPrefixes === undefined ? undefined : JSON.stringify(rules.allowedPrefixes),
+    webhook_url: agent.webhookUrl,
+    pre_call_announcement:
+      agent.preCallAnnouncement === undefined ? undefined : cleanText(agent.preCallAnnouncement),
+    call_window_start: callWindow === null ? null : callWindow?.start,
+    call_window_end: callWindow === null ? null : callWindow?.end,
+    time_zone: agent.timeZone,
+    transfer_targets_json:
+      agent.transferTargets === undefined ? undefined : JSON.stringify(agent.transferTargets),
   };
   const given = Object.entries(columns).filter(
     (entry): entry is [string, string | number | null] => entry[1] !== undefined,
   );
   return Object.fromEntries(given);
+}
+
+type Columns = Record<string, string | number | null>;
+
+function flag(value: boolean | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }
 
 function toAgent(row: SqlRow): StoredAgent {
@@ -231,10 +305,30 @@ function toAgent(row: SqlRow): StoredAgent {
     templateId: nullableText(row, 'template_id'),
     aiProvider: providerOf(nullableText(row, 'ai_provider')),
     aiModel: nullableText(row, 'ai_model'),
+    clickToCall: {
+      isSignatureOff: row.disable_signature_verification === 1,
+      isOneAtATime: row.one_call_at_a_time === 1,
+      isStrict: row.strict_variables === 1,
+      callsPerDayMax: nullableNumber(row, 'calls_per_day_max'),
+      allowedPrefixes: jsonOf(row, 'allowed_prefixes_json'),
+    },
+    webhookUrl: nullableText(row, 'webhook_url'),
+    preCallAnnouncement: textOf(row, 'pre_call_announcement'),
+    callWindow: callWindowOf(row),
+    timeZone: nullableText(row, 'time_zone'),
+    transferTargets: jsonOf(row, 'transfer_targets_json'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
     revision: numberOf(row, 'revision'),
   };
+}
+
+function callWindowOf(row: SqlRow): CallWindow | null {
+  const [start, end] = [
+    nullableText(row, 'call_window_start'),
+    nullableText(row, 'call_window_end'),
+  ];
+  return start === null || end === null ? null : { start, end };
 }
 
 function providerOf(text: string | null): AgentOwnersSide['aiProvider'] {

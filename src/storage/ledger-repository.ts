@@ -93,8 +93,10 @@ const FIND = `SELECT * FROM ledger_entries
 export function createLedgerRepository(reader: Connection): LedgerRepository {
   return {
     async list(workspaceId, { fromMs, beforeMs }, limit, after) {
-      const start = [after?.startedAtMs ?? Number.MAX_SAFE_INTEGER, after?.id ?? ''];
-      const rows = await reader.all(LIST, [workspaceId, fromMs, beforeMs, ...start, limit]);
+      // Said as a bound of the index too: else sqlite walks over all pages before this one.
+      const { startedAtMs: lastMs, id } = after ?? { startedAtMs: beforeMs, id: '' };
+      const endMs = Math.min(beforeMs, lastMs + 1);
+      const rows = await reader.all(LIST, [workspaceId, fromMs, endMs, lastMs, id, limit]);
       return rows.map(toEntry);
     },
 

@@ -11,7 +11,9 @@ import {
 import { LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
+import { CLICK_TO_CALL } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
+import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
 /**
  * The history of the tables. Append only: a migration that was released is never edited.
@@ -132,6 +134,8 @@ const MIGRATIONS: readonly string[] = [
   PUBLIC_ADMISSIONS,
   PUBLIC_CHAT,
   LEDGER,
+  CLICK_TO_CALL,
+  CALL_TRANSFERS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

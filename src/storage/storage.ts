@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import knex, { type Knex } from 'knex';
 import { randomId } from '../lib/random-id.ts';
+import type { SealedBox } from '../lib/sealed-box.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
@@ -12,6 +13,10 @@ import {
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
+import {
+  type ClickToCallRepository,
+  createClickToCallRepository,
+} from './click-to-call-repository.ts';
 import { Connection, pragmas } from './connection.ts';
 import { createInstanceLease, type InstanceLease } from './instance-lease.ts';
 import {
@@ -27,7 +32,9 @@ import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
 } from './public-admission-repository.ts';
+import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
+import { createUsageRepository, type UsageRepository } from './usage-repository.ts';
 import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
@@ -40,6 +47,8 @@ export interface StorageOptions {
   readonly busyTimeoutMs?: number;
   /** After so long without a sign of life a process's calls are taken to be dead. */
   readonly leaseMs?: number;
+  /** For secrets that must be readable again. Left out: with a key beside the file. */
+  readonly sealedBox?: SealedBox;
   /** What the calls of a dead process come to. Left out: nothing. */
   readonly chargeOf?: ChargeOf;
   /** Told of calls that a dead process left, each exactly once over all processes. */
@@ -62,10 +71,12 @@ export interface Storage {
   readonly agents: AgentRepository;
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
+  readonly usage: UsageRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
+  readonly clickToCall: ClickToCallRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
   readonly publicLinks: PublicLinkRepository;
@@ -113,6 +124,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     });
     await lease.start();
     const keeper = keepLease(lease, leaseMs, options);
+    let box = options.sealedBox ?? null;
+    const sealedBox = () => (box ??= openSealedBox(null, dirname(file)));
     await keeper.closeOrphans();
 
     return {
@@ -120,10 +133,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       agents: createAgentRepository({ writes, reader, db }),
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
+      usage: createUsageRepository(reader),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
+      clickToCall: createClickToCallRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
       publicLinks: createPublicLinkRepository(writes, reader),

@@ -1,6 +1,7 @@
 import { randomId } from '../lib/random-id.ts';
 import { MediaError } from '../media/media-error.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
+import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
 import type { Caption } from '../model/turn.ts';
@@ -33,6 +34,8 @@ export class LegConversation {
   #conversation: Conversation | null = null;
   #isWatched = false;
   #isOver = false;
+  #transferRequests = 0;
+  #transferWanted: { readonly requestId: number; resolve(why: string): void } | null = null;
 
   constructor(options: LegConversationOptions) {
     this.#options = options;
@@ -54,6 +57,21 @@ export class LegConversation {
 
   setOnHold(isOnHold: boolean): void {
     this.#conversation?.setOnHold(isOnHold);
+  }
+
+  stepAside(): void {
+    this.#conversation?.stepAside();
+  }
+
+  stepBack(): void {
+    this.#conversation?.stepBack();
+  }
+
+  transferFailed(requestId: number, why: string): void {
+    const wanted = this.#transferWanted;
+    if (wanted?.requestId !== requestId) return;
+    this.#transferWanted = null;
+    wanted.resolve(why);
   }
 
   say(text: string): void {
@@ -104,6 +122,18 @@ export class LegConversation {
     this.#conversation?.close();
   }
 
+  #wantTransfer(target: TransferTarget, signal: AbortSignal): Promise<string> {
+    const { legId, post } = this.#options;
+    this.#transferRequests += 1;
+    const requestId = this.#transferRequests;
+    return new Promise((resolve) => {
+      this.#transferWanted = { requestId, resolve };
+      // The call ended, which is how a transfer comes to its good end.
+      signal.addEventListener('abort', () => resolve('the call is over'), { once: true });
+      post({ type: 'transfer-wanted', legId, requestId, target });
+    });
+  }
+
   #tell(caption: Caption): void {
     const { legId, post } = this.#options;
     post({ type: 'caption', legId, caption });
@@ -128,6 +158,7 @@ export class LegConversation {
         post({ type: 'conversation-changed', legId, activity });
         audience?.onActivity?.(activity);
       },
+      onTransfer: (target, signal) => this.#wantTransfer(target, signal),
       onCaption: (role, text) => {
         const caption = this.#captions.said(role, text);
         if (this.#isWatched) this.#tell(caption);

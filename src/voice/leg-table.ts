@@ -6,6 +6,7 @@ import type {
   LegOpened,
   OpenLeg,
   OpenWebLeg,
+  TransferWanted,
   WebLegOpened,
   WebLegResumed,
 } from './protocol.ts';
@@ -39,6 +40,11 @@ export class LegTable {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Where a leg lives; null when it is gone. */
+  threadOf(legId: LegId): WorkerThread | null {
+    return this.#entries.get(legId)?.thread ?? null;
   }
 
   /** @throws VoiceError */
@@ -95,6 +101,8 @@ export class LegTable {
         return events.onCaption(message.caption);
       case 'conversation-changed':
         return events.onActivity(message.activity);
+      case 'transfer-wanted':
+        return this.#onTransferWanted(entry, message);
       case 'conversation-ended':
         return events.onConversationEnded(message.reason, message.detail);
       case 'leg-closed':
@@ -151,6 +159,11 @@ export class LegTable {
   #handle(entry: Entry): VoiceLeg {
     const { thread, legId } = entry;
     return {
+      legId,
+      stepAside: () => thread.post({ type: 'step-aside', legId }),
+      stepBack: () => thread.post({ type: 'step-back', legId }),
+      ringBack: (isOn) => thread.post({ type: 'ring-back', legId, isOn }),
+      bridgeTo: ({ legId: otherLegId }) => thread.post({ type: 'bridge-legs', legId, otherLegId }),
       startConversation: (agent, variables, answeredAtMs) =>
         thread.post({ type: 'start-conversation', legId, agent, variables, answeredAtMs }),
       say: (text) => thread.post({ type: 'say', legId, text }),
@@ -185,6 +198,12 @@ export class LegTable {
       resumptions.set(requestId, settle);
       thread.post({ type: 'resume-web-leg', legId, requestId, offerSdp });
     });
+  }
+
+  #onTransferWanted({ thread, events }: Entry, { legId, requestId, target }: TransferWanted): void {
+    events.onTransferWanted(target, (why) =>
+      thread.post({ type: 'transfer-failed', legId, requestId, why }),
+    );
   }
 
   #onResumed({ resumptions }: Entry, { requestId, answerSdp }: WebLegResumed): void {

@@ -5,8 +5,10 @@ import type { AgentSnapshot } from '../model/agent.ts';
 import type { LegId } from '../model/ids.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import { warmAgent } from '../speech/warm-agent.ts';
+import { Bridges } from './bridges.ts';
 import { PhoneLeg } from './phone-leg.ts';
 import type {
+  BridgeLegs,
   CloseLeg,
   FinishConversation,
   FromWorker,
@@ -16,8 +18,12 @@ import type {
   OpenWebLeg,
   ResumeWebLeg,
   Say,
+  RingBack,
   SendDigits,
   StartConversation,
+  StepAside,
+  StepBack,
+  TransferFailed,
   UpdateLeg,
   WatchLeg,
   WorkerReport,
@@ -42,10 +48,12 @@ export class Legs {
   readonly #legs = new Map<LegId, WorkerLeg>();
   /** Legs whose ports are being taken; those closed meanwhile are removed from here. */
   readonly #opening = new Set<LegId>();
+  readonly #bridges: Bridges;
   #webRtcPort: Promise<WebRtcPort> | null = null;
 
   constructor(options: LegsOptions) {
     this.#options = options;
+    this.#bridges = new Bridges(this.#legs, options.onError);
   }
 
   warm(agent: AgentSnapshot): void {
@@ -112,6 +120,26 @@ export class Legs {
     this.#legs.get(legId)?.conversation.setWatched(isWatched);
   }
 
+  stepAside({ legId }: StepAside): void {
+    this.#legs.get(legId)?.conversation.stepAside();
+  }
+
+  stepBack({ legId }: StepBack): void {
+    this.#legs.get(legId)?.conversation.stepBack();
+  }
+
+  transferFailed({ legId, requestId, why }: TransferFailed): void {
+    this.#legs.get(legId)?.conversation.transferFailed(requestId, why);
+  }
+
+  ringBack({ legId, isOn }: RingBack): void {
+    this.#bridges.ring(legId, isOn);
+  }
+
+  bridge({ legId, otherLegId }: BridgeLegs): void {
+    void this.#bridges.join(legId, otherLegId);
+  }
+
   finish({ legId, reason, withinMs }: FinishConversation): void {
     this.#legs.get(legId)?.conversation.finish(reason, withinMs);
   }
@@ -121,6 +149,7 @@ export class Legs {
     const leg = this.#legs.get(legId);
     if (leg === undefined) return;
     this.#legs.delete(legId);
+    this.#bridges.forget(legId);
     this.#options.post({ type: 'leg-closed', legId, report: leg.close(reason) });
   }
 

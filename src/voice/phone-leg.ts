@@ -1,5 +1,6 @@
 import type { RtpLeg } from '../media/rtp-leg.ts';
 import type { LegReport, RtpParameters } from '../model/media.ts';
+import type { BridgeEnd } from './bridge.ts';
 import { LegConversation, type LegParts } from './leg-conversation.ts';
 import type { StartConversation } from './protocol.ts';
 import type { WorkerLeg } from './worker-leg.ts';
@@ -13,6 +14,7 @@ export class PhoneLeg implements WorkerLeg {
   readonly conversation: LegConversation;
   readonly #rtp: RtpLeg;
   #updated: Promise<void> = Promise.resolve();
+  #hasMedia = false;
 
   constructor(options: PhoneLegOptions) {
     const { rtp } = options;
@@ -21,10 +23,24 @@ export class PhoneLeg implements WorkerLeg {
     rtp.onMediaTimedOut(() => this.conversation.end('media-timeout', null));
   }
 
+  get media(): BridgeEnd | null {
+    return this.#hasMedia ? this.#rtp : null;
+  }
+
+  /** Resolves when the last `update` took effect. */
+  get updated(): Promise<void> {
+    return this.#updated;
+  }
+
   update(parameters: RtpParameters): void {
-    this.#updated = this.#rtp.update(parameters).catch((error: unknown) => {
-      if (!this.conversation.isOver) this.conversation.fail(error);
-    });
+    this.#updated = this.#rtp.update(parameters).then(
+      () => {
+        this.#hasMedia = true;
+      },
+      (error: unknown) => {
+        if (!this.conversation.isOver) this.conversation.fail(error);
+      },
+    );
     const { direction } = parameters;
     this.conversation.setOnHold(direction === 'recvonly' || direction === 'inactive');
   }

@@ -1,4 +1,4 @@
-import type { AgentSnapshot } from '../model/agent.ts';
+import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
@@ -15,6 +15,11 @@ export type ToWorker =
   | InjectDigit
   | Say
   | SendDigits
+  | StepAside
+  | StepBack
+  | TransferFailed
+  | RingBack
+  | BridgeLegs
   | WatchLeg
   | FinishConversation
   | CloseLeg
@@ -90,6 +95,41 @@ export interface SendDigits {
   readonly digits: string;
 }
 
+/** The owner puts the caller through: the agent falls silent until `step-back`. */
+export interface StepAside {
+  readonly type: 'step-aside';
+  readonly legId: LegId;
+}
+
+/** The owner's transfer came to nothing: the agent says so and goes on. */
+export interface StepBack {
+  readonly type: 'step-back';
+  readonly legId: LegId;
+}
+
+/** The answer to `transfer-wanted` when it came to nothing; else the call just ends. */
+export interface TransferFailed {
+  readonly type: 'transfer-failed';
+  readonly legId: LegId;
+  readonly requestId: number;
+  /** In a few words, for the agent. */
+  readonly why: string;
+}
+
+/** The caller hears ringing, or hears it no more. */
+export interface RingBack {
+  readonly type: 'ring-back';
+  readonly legId: LegId;
+  readonly isOn: boolean;
+}
+
+/** Two legs of this worker hear each other from now on, until one is closed. */
+export interface BridgeLegs {
+  readonly type: 'bridge-legs';
+  readonly legId: LegId;
+  readonly otherLegId: LegId;
+}
+
 /** Whether anybody reads `caption`s, which are told only then. */
 export interface WatchLeg {
   readonly type: 'watch-leg';
@@ -132,6 +172,7 @@ export type FromWorker =
   | TurnFinished
   | CaptionChanged
   | ConversationChanged
+  | TransferWanted
   | ConversationEnded
   | LegClosed
   | WorkerReport
@@ -205,6 +246,15 @@ export interface ConversationChanged {
   readonly type: 'conversation-changed';
   readonly legId: LegId;
   readonly activity: 'listening' | 'thinking' | 'speaking';
+}
+
+/** The agent wants to put the caller through, and is silent until `transfer-failed`. */
+export interface TransferWanted {
+  readonly type: 'transfer-wanted';
+  readonly legId: LegId;
+  /** Tells answers apart. */
+  readonly requestId: number;
+  readonly target: TransferTarget;
 }
 
 /** The conversation wants the call to end: `end_call`, silence, time limit, provider failure, media timeout. */

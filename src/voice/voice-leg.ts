@@ -1,5 +1,6 @@
-import type { AgentSnapshot } from '../model/agent.ts';
+import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
+import type { LegId } from '../model/ids.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
@@ -11,6 +12,8 @@ export interface VoiceLegEvents {
   /** Only while the leg is watched. */
   onCaption(caption: Caption): void;
   onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
+  /** The agent wants to put the caller through, and is silent until it is told that it failed. */
+  onTransferWanted(target: TransferTarget, failed: (why: string) => void): void;
   /** The conversation, or the browser, wants the call to end. At most once. */
   onConversationEnded(reason: EndReason, detail: string | null): void;
   /** The worker died: the leg is gone. At most once, and nothing follows. */
@@ -19,6 +22,7 @@ export interface VoiceLegEvents {
 
 /** One leg's media and conversation, in whichever worker it lives. */
 export interface VoiceLeg {
+  readonly legId: LegId;
   /** The far side hears us from now on. */
   startConversation(
     agent: AgentSnapshot,
@@ -27,6 +31,13 @@ export interface VoiceLeg {
   ): void;
   say(text: string): void;
   sendDigits(digits: string): void;
+  /** The owner puts the caller through: the agent falls silent, until it says that it failed. */
+  stepAside(): void;
+  stepBack(): void;
+  /** The caller hears ringing, or hears it no more. */
+  ringBack(isOn: boolean): void;
+  /** The two hear each other from now on. Both must live in one worker: see `openLegBeside`. */
+  bridgeTo(other: VoiceLeg): void;
   /** From now on `onCaption` is told, or not any more. */
   watch(isWatched: boolean): void;
   /** Lets the agent finish speaking, for at most `withinMs`, then reports `onConversationEnded`. */

@@ -3,6 +3,7 @@ import type { WebRtcCloseReason } from '../media/webrtc/webrtc-transport.ts';
 import type { CallCommand } from '../model/call-events.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegReport } from '../model/media.ts';
+import type { BridgeEnd } from './bridge.ts';
 import { LegConversation, type LegParts } from './leg-conversation.ts';
 import { LiveCaptions } from './live-captions.ts';
 import type { StartConversation } from './protocol.ts';
@@ -56,6 +57,10 @@ export class WebLeg implements WorkerLeg {
     });
     const leg = new WebLeg(rtc, captions, options);
     return leg;
+  }
+
+  get media(): BridgeEnd {
+    return this.#rtc;
   }
 
   get answerSdp(): string {

@@ -1,4 +1,5 @@
 import { cpus, loadavg } from 'node:os';
+import { benchBilling } from './billing.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
 import type { Percentiles } from './percentiles.ts';
 import { benchSignaling, benchSippReference } from './signaling.ts';
@@ -16,6 +17,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   'stub-calls': stubCalls,
   calls,
   storage,
+  billing,
   start,
 };
 
@@ -199,6 +201,18 @@ async function storage(): Promise<void> {
       count,
       'CPU µs': rounded(cpuMicrosecondsEach, 1),
       'elapsed µs': rounded(elapsedMicrosecondsEach, 1),
+    })),
+  );
+}
+
+async function billing(): Promise<void> {
+  const { calls: count, cpuMicrosecondsPerCall, reads } = await benchBilling();
+  console.log(`${count} calls written, ${rounded(cpuMicrosecondsPerCall, 0)} µs CPU each`);
+  print(
+    reads.map(({ name, ms }) => ({
+      what: name,
+      'p50 ms': rounded(ms.p50),
+      'p99 ms': rounded(ms.p99),
     })),
   );
 }

@@ -32,6 +32,7 @@ const UNSET_EXAMPLES: Readonly<Record<string, string>> = {
   'mail.password': 'secret',
   database_url: 'sqlite:/var/lib/trunkline/trunkline.sqlite',
   admin_key: 'pk_live_0123456789abcdefghijklmnop',
+  sealing_key: '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
 };
 
 /** What stands in the example of a trunk where there is no default. */

@@ -3,7 +3,9 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
 import { SignedTokens } from '../../src/access/signed-tokens.ts';
 import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
+import { TermsBook } from '../../src/billing/terms-book.ts';
 import { createAuth } from '../../src/http/auth.ts';
+import { moneyRoutes } from '../../src/http/money-routes.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
 import { publicRoutes } from '../../src/http/public-routes.ts';
 import { callRoutes } from '../../src/http/routes/calls.ts';
@@ -37,6 +39,10 @@ export async function testServer(options: TestServerOptions = {}) {
   const signed = new SignedTokens(webCalls, nowMs);
   const tokens = createWebCallTokens({ signed, agents, sharedKeys, apiKeys, webCalls, nowMs });
   const links = createInstantLinkDoor(storage.instantLinks, nowMs);
+  const terms = new TermsBook({
+    repository: () => storage.billingTerms,
+    clockMs: () => performance.now(),
+  });
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -69,8 +75,10 @@ export async function testServer(options: TestServerOptions = {}) {
       watcher,
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
+      moneyRoutes({ auth, storage: () => storage, terms, nowMs, currency: 'USD' }),
       ownerRoutes({
         auth,
+        onWorkspaceChanged: (id) => terms.forget(id),
         storage: () => storage,
         nowMs,
         publicUrl,
@@ -90,6 +98,7 @@ export async function testServer(options: TestServerOptions = {}) {
     storage,
     tokens,
     links,
+    terms,
     hungUp,
     logLines,
     headers: { authorization: `Bearer ${adminKey}` },

@@ -8,16 +8,7 @@ import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
 import { KEYED, oneOf, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
-import {
-  Call,
-  CallPage,
-  DOORS,
-  REASONS,
-  STATUSES,
-  toMedia,
-  toSummary,
-  toTurn,
-} from './call-shapes.ts';
+import { Call, CallPage, DOORS, REASONS, STATUSES, toSummary, toWholeCall } from './call-shapes.ts';
 
 /** What the routes need is passed in, so a test can register this plugin alone. */
 export interface CallRoutesOptions {
@@ -93,7 +84,7 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
     async (request) => {
       const call = await callOf(auth, calls, request);
       const transcript = await calls.transcript(call.id);
-      return { ...toSummary(call), transcript: transcript.map(toTurn), media: toMedia(call) };
+      return toWholeCall(call, transcript);
     },
   );
 

@@ -5,7 +5,7 @@ import { assertNever } from '../../lib/assert-never.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { KEYED, V1_ERRORS, V1Error } from '../shapes.ts';
+import { BODY_ERRORS, KEYED, PhoneNumber, V1_ERRORS, V1Error } from '../shapes.ts';
 import { CallSummary, toSummary } from './call-shapes.ts';
 
 export interface OutboundCallRoutesOptions {
@@ -16,8 +16,6 @@ export interface OutboundCallRoutesOptions {
 const VARIABLES_MAX = 50;
 const RETRY_AFTER_SECONDS = 5;
 
-const PhoneNumber = (description: string) =>
-  Type.String({ pattern: '^[+(]?[0-9][0-9 ().\\-/]{2,38}$', description });
 const NewCall = Type.Object(
   {
     agent_id: Type.String({ minLength: 1, maxLength: 100 }),
@@ -49,7 +47,14 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
         operationId: 'create_call',
         summary: 'Have an agent call a number; GET the call for its progress, DELETE it to hang up',
         body: NewCall,
-        response: { 201: CallSummary, 402: V1Error, 404: V1Error, ...V1_ERRORS },
+        response: {
+          201: CallSummary,
+          ...V1_ERRORS,
+          ...BODY_ERRORS,
+          402: V1Error,
+          404: V1Error,
+          422: V1Error,
+        },
       },
     },
     async (request, reply) => {
@@ -77,6 +82,8 @@ function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']):
       return new HttpError('NOT_FOUND', 'There is no such agent.');
     case 'agent-disabled':
       return new HttpError('PERMISSION_DENIED', 'The agent is switched off.');
+    case 'call-window-restricted':
+      return new HttpError('CALL_WINDOW_RESTRICTED');
     case 'agent-busy':
       return new HttpError('AGENT_BUSY', undefined, retry);
     case 'workspace-busy':

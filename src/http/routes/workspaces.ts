@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import { randomId } from '../../lib/random-id.ts';
-import { asWorkspaceId } from '../../model/ids.ts';
+import { asWorkspaceId, type WorkspaceId } from '../../model/ids.ts';
 import { type ApiKeyRepository, newApiKey } from '../../storage/api-key-repository.ts';
 import type { Workspace, WorkspaceRepository } from '../../storage/workspace-repository.ts';
 import type { Auth } from '../auth.ts';
@@ -26,6 +26,8 @@ export interface WorkspaceRoutesOptions {
   readonly workspaces: WorkspaceRepository;
   readonly apiKeys: Pick<ApiKeyRepository, 'create'>;
   readonly nowMs: () => number;
+  /** The type of a workspace decides what its next call costs. */
+  readonly onWorkspaceChanged?: (id: WorkspaceId) => void;
 }
 
 const WorkspaceName = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' });
@@ -180,7 +182,7 @@ const operatorRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async 
 
 const anyWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async (
   app,
-  { auth, workspaces, nowMs },
+  { auth, workspaces, nowMs, onWorkspaceChanged },
 ) => {
   const common = { tags: ['Operator'], security: KEYED };
 
@@ -200,7 +202,9 @@ const anyWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = as
     async (request) => {
       const id = asWorkspaceId(request.params.workspace_id);
       if (Object.keys(request.body).length === 0) return toView(found(await workspaces.find(id)));
-      return toView(found(await workspaces.update(id, request.body, nowMs())));
+      const changed = found(await workspaces.update(id, request.body, nowMs()));
+      onWorkspaceChanged?.(id);
+      return toView(changed);
     },
   );
 };

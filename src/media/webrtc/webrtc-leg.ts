@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { AudioSink, AudioSource } from '../../model/audio.ts';
 import type { LegReport, RtpParameters } from '../../model/media.ts';
 import type { CodecPair, CodecSet } from '../codec/codec-set.ts';
+import { complexityFor, ENCODE_PER_TICK } from '../encode-effort.ts';
 import { Hearing } from '../hearing.ts';
 import { MediaError } from '../media-error.ts';
 import type { Seat } from '../phase-wheel.ts';
@@ -19,10 +20,6 @@ import type { WebRtcCloseReason, WebRtcTransport } from './webrtc-transport.ts';
 
 /** A browser that lost its network has so long to come back with a new offer. */
 const RESUME_WITHIN_MS = 10_000;
-const ENCODE_PER_TICK = 3;
-/** Above these loads of the worker, Opus is encoded more cheaply. */
-const BUSY_LOAD = 0.4;
-const FULL_LOAD = 0.7;
 
 export interface WebRtcLegOptions {
   readonly port: WebRtcPort;
@@ -143,6 +140,7 @@ export class WebRtcLeg {
     const packetsDuplicate = this.#hearing.duplicateCount;
     return {
       codec: 'opus',
+      encryption: 'DTLS_SRTP',
       packetsSent: this.#sender.packetsSent,
       packetsReceived: this.#statistics.received,
       packetsLost: Math.max(0, this.#statistics.lost + packetsDuplicate),
@@ -151,6 +149,8 @@ export class WebRtcLeg {
       packetsFromStrangers: 0,
       packetsMalformed:
         this.#malformed + (refused?.packetsMalformed ?? 0) + (refused?.packetsOverRate ?? 0),
+      packetsUnauthenticated: 0,
+      packetsReplayed: 0,
       framesConcealed: this.#hearing.framesConcealed,
       jitterMs: this.#statistics.jitterMs,
       roundTripMs: this.#rtcp.roundTripMs,
@@ -333,9 +333,4 @@ function parametersOf(offer: WebRtcOffer): RtpParameters {
 function closeCodec({ encoder, decoder }: CodecPair): void {
   encoder.close();
   decoder.close();
-}
-
-function complexityFor(load: number): number {
-  if (load < BUSY_LOAD) return 3;
-  return load < FULL_LOAD ? 1 : 0;
 }

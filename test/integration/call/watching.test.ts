@@ -187,11 +187,11 @@ describe('a call that is watched', function () {
       finals.map((frame) => frame.id),
       finals.map((_, index) => String(index + 1)),
     );
-    const userTurn = finals.find(({ data }) => data['role'] === 'user');
-    const interim = frames.filter(
-      ({ data }) => data['turn_id'] === userTurn?.data['turn_id'] && data['is_final'] === false,
-    );
-    assert.ok(interim.length > 0, 'words before the turn was over');
+    // What the agent says is known before it is heard; how early the caller's words are depends.
+    const interim = frames.filter(({ data }) => data['is_final'] === false);
+    const named = new Set(finals.map(({ data }) => data['turn_id']));
+    assert.ok(interim.some(({ data }) => data['role'] === 'agent'));
+    assert.ok(interim.every(({ data }) => named.has(data['turn_id'])));
     assert.ok(interim.every((frame) => frame.id === ''));
     assert.equal(end.data['end_reason'], 'caller-hung-up');
     assert.equal(end.id, LAST_ID);

@@ -129,7 +129,7 @@ describe('in the middle of a call, a carrier', function () {
     const last = frag('200 OK', 'terminated;reason=noresource');
     assert.equal((await call.request('NOTIFY', last)).status, 200);
     assert.deepEqual(await result, { type: 'transferred', sipStatus: 200 });
-    assert.deepEqual(progress, [100, 180]);
+    assert.deepEqual(progress, [202, 100, 180]);
     // Nothing is subscribed to any more, and the call goes on.
     assert.equal((await call.request('NOTIFY', last)).status, 481);
     assert.deepEqual(owner.ends.all, []);

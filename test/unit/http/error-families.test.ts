@@ -40,7 +40,66 @@ const FAMILIES: readonly (readonly [
     '/v1/instant-voice-links/ivl_1',
     (code, error) => ({ error, code, request_id: 'req_1' }),
   ],
+  [
+    'click-to-call [SEED-120…128, R18]',
+    '/api/click-to-call',
+    (code, message) => {
+      const own = Object.entries(CTC).find(([, name]) => code === `CTC_${name}`);
+      if (own !== undefined) return { code: own[0], message, request_id: 'req_1' };
+      const shown =
+        code === 'RATE_LIMITED'
+          ? ['ctc:012', 'Rate limit exceeded']
+          : ERROR_CATALOG[code].status < 500
+            ? ['ctc:011', 'Invalid request body']
+            : ['ctc:008', 'Error initiating call'];
+      return { code: shown[0], message: shown[1], request_id: 'req_1', detail: message };
+    },
+  ],
 ];
+
+/** The table of the document, and what we had to add. */
+const CTC: Readonly<Record<string, string>> = {
+  'ctc:001': 'MISSING_HEADERS',
+  'ctc:002': 'AGENT_FETCH_FAILED',
+  'ctc:003': 'INVALID_API_KEY',
+  'ctc:004': 'AGENT_DISABLED',
+  'ctc:005': 'AGENT_NOT_CONFIGURED',
+  'ctc:006': 'INVALID_SIGNATURE',
+  'ctc:007': 'CALL_IN_PROGRESS',
+  'ctc:008': 'CALL_FAILED',
+  'ctc:009': 'INVALID_NUMBER',
+  'ctc:010': 'INVALID_VARIABLES',
+  'ctc:011': 'INVALID_BODY',
+  'ctc:012': 'TOO_OFTEN',
+  'ctc:013': 'DESTINATION_NOT_ALLOWED',
+};
+
+describe('the errors of click-to-call', () => {
+  it('are those of the document, by code, message and status [SEED-120…127]', () => {
+    const table = [
+      ['ctc:001', 'Missing headers', 400],
+      ['ctc:002', 'Error fetching agent', 500],
+      ['ctc:003', 'Invalid API key', 403],
+      ['ctc:004', 'Agent is disabled', 400],
+      ['ctc:005', 'Agent not configured', 400],
+      ['ctc:006', 'Invalid signature', 403],
+      ['ctc:007', 'Call already in progress', 400],
+      ['ctc:008', 'Error initiating call', 500],
+      ['ctc:009', 'Invalid phone number', 400],
+      ['ctc:010', 'Invalid variables', 400],
+      ['ctc:011', 'Invalid request body', 400],
+      ['ctc:012', 'Rate limit exceeded', 429],
+      ['ctc:013', 'Destination not allowed', 403],
+    ] as const;
+    for (const [code, message, status] of table) {
+      const name = CODES.find((one) => one === `CTC_${CTC[code]}`) ?? assert.fail(code);
+      const error = new HttpError(name);
+      assert.equal(error.status, status);
+      const body = serializeError('/api/click-to-call', error, CONTEXT);
+      assert.deepEqual(body, { code, message, request_id: 'req_1' });
+    }
+  });
+});
 
 describe('the families of errors [R1]', () => {
   for (const [family, url, bodyOf] of FAMILIES) {

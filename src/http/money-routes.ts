@@ -1,0 +1,28 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { TermsBook } from '../billing/terms-book.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Auth } from './auth.ts';
+import { billingRoutes } from './routes/billing.ts';
+import { ledgerRoutes } from './routes/ledger.ts';
+import { usageRoutes } from './routes/usage.ts';
+
+export interface MoneyRoutesOptions {
+  readonly auth: Auth;
+  /** Asked for when the server starts, which is after storage was opened. */
+  readonly storage: () => Storage;
+  readonly terms: TermsBook;
+  /** Unix time. */
+  readonly nowMs: () => number;
+  /** Of workspaces without rates. */
+  readonly currency: string;
+}
+
+/** What calls cost, and what they came to. */
+export function moneyRoutes(options: MoneyRoutesOptions): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    const { usage, ledger, billingTerms } = options.storage();
+    await app.register(usageRoutes, { ...options, usage, billingTerms });
+    await app.register(ledgerRoutes, { ...options, ledger });
+    await app.register(billingRoutes, { ...options, billingTerms });
+  };
+}
