@@ -85,7 +85,14 @@ export class Gateway {
       },
       onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.sip = new SipPart({
+      webSockets: this.doors.signIn,
       config: config.sip,
       trunks: config.trunks,
       log,
@@ -101,12 +108,6 @@ export class Gateway {
       metrics: this.metrics,
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
-    });
-    this.doors = new BrowserDoors({
-      storage: () => this.storage,
-      calls: () => this.calls,
-      snapshot: (agent) => this.agents.snapshot(agent),
-      log,
     });
     this.http = this.#createHttp(version);
     this.metrics.observe({
@@ -285,6 +286,11 @@ export class Gateway {
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
+      browsers: {
+        take: (invite) => this.doors.signIn.take(invite),
+        bindingsOf: (...whose) => this.doors.signIn.bindingsOf(...whose),
+        dial: (...call) => this.sip.signaling.dial(...call),
+      },
       admission: this.admission,
       gate: this.meter,
       observer: allObservers([this.#reporter(), this.feed]),
