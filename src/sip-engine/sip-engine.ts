@@ -3,7 +3,7 @@ import { type Counters } from './core/counters.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from './core/context.ts';
 import { EngineCore } from './core/engine-core.ts';
 import { AdminServer } from './drachtio/admin-server.ts';
-import type { Armour } from './core/armour.ts';
+import type { Armour } from './guard/armour.ts';
 import type { Offence } from './guard/ban-list.ts';
 import {
   type GuardAlarm,

@@ -7,7 +7,7 @@ import { fromTag, type MessageDraft } from '../message/message.ts';
 import { dialogIdOf, responseTo } from '../message/serialize.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import { contactFor } from './address-book.ts';
-import { noteRefusal } from './armour.ts';
+import { noteRefusal } from './attacks.ts';
 import { copyAppHeaders, ensureContentType } from './app-headers.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { addDialog, awaitAck, moveDialogs, removeDialog } from './dialog-duties.ts';

@@ -7,7 +7,7 @@ import type { Timer, TimerWheel } from '../transaction/timer-wheel.ts';
 import type { SipTimers } from '../transaction/timers.ts';
 import type { Flow, Outbound, Resolver } from '../transport/transport.ts';
 import type { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
-import { type Armour, NO_ARMOUR } from './armour.ts';
+import { type Armour, NO_ARMOUR } from '../guard/armour.ts';
 import { ContactFlows } from './contact-flows.ts';
 import type { OutboundRequest } from './outbound-request.ts';
 import { type Counters, newCounters } from './counters.ts';

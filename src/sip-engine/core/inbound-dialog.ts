@@ -4,7 +4,7 @@ import type { AppPort } from '../drachtio/app-port.ts';
 import { fromTag, type SipRequest, toTag } from '../message/message.ts';
 import { serializeReceived } from '../message/serialize.ts';
 import { type Flow, isWebSocket } from '../transport/transport.ts';
-import { mayReach, noteSpoofed } from './armour.ts';
+import { mayReach, noteSpoofed } from './attacks.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { finishAckWait, removeDialog } from './dialog-duties.ts';
 import { answerForApp, answerStateless } from './inbound-answers.ts';

@@ -7,7 +7,7 @@ import { dialogIdOf, serializeReceived } from '../message/serialize.ts';
 import { transactionKey } from '../transaction/server-transactions.ts';
 import type { Flow } from '../transport/transport.ts';
 import { ALLOW, KNOWN_METHODS, SUPPORTED, UNDERSTOOD } from './capabilities.ts';
-import { isScanner, mayCancel, noteSpoofed } from './armour.ts';
+import { isScanner, mayCancel, noteSpoofed } from './attacks.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { randomToken } from './ids.ts';
 import { answerForApp, answerStateless, settle } from './inbound-answers.ts';

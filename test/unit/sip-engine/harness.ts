@@ -5,7 +5,7 @@ import type {
 } from '../../../src/sip-engine/message/message.ts';
 import { parseMessage } from '../../../src/sip-engine/message/parse-message.ts';
 import type { AppPort } from '../../../src/sip-engine/drachtio/app-port.ts';
-import type { Armour } from '../../../src/sip-engine/core/armour.ts';
+import type { Armour } from '../../../src/sip-engine/guard/armour.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from '../../../src/sip-engine/core/context.ts';
 import { EngineCore } from '../../../src/sip-engine/core/engine-core.ts';
 import { DEFAULT_TIMERS } from '../../../src/sip-engine/transaction/timers.ts';

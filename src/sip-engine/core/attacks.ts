@@ -1,24 +1,8 @@
-import type { Offence } from '../guard/ban-list.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import type { SipRequest } from '../message/message.ts';
 import { isScannerName } from '../guard/scanners.ts';
 import type { Flow } from '../transport/transport.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
-
-/** What the core asks of whoever keeps bad sources out. */
-export interface Armour {
-  /** Loopback and trunks. */
-  isTrusted(address: string): boolean;
-  /** False: too many new calls of that source. */
-  mayCall(flow: Flow): boolean;
-  offend(flow: Flow, offence: Offence): void;
-}
-
-export const NO_ARMOUR: Armour = {
-  isTrusted: () => true,
-  mayCall: () => true,
-  offend: () => {},
-};
 
 /** A program that looks for open doors gets no answer, by which it would know that we are here. */
 export function isScanner(context: EngineContext, request: SipRequest, flow: Flow): boolean {
