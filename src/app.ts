@@ -28,6 +28,7 @@ import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { WebhooksPart } from './webhooks-part.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -55,6 +56,7 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly webhooks: WebhooksPart;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -109,6 +111,11 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
     });
+    this.webhooks = new WebhooksPart({
+      config: config.webhooks,
+      storage: () => this.storage,
+      log,
+    });
     this.http = this.#createHttp(version);
     this.metrics.observe({
       callsLive: () => this.#calls?.liveCount ?? 0,
@@ -124,6 +131,7 @@ export class Gateway {
     });
     this.parts = [
       this.#storagePart(),
+      this.webhooks,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -193,6 +201,7 @@ export class Gateway {
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      webhooks: this.webhooks,
       clickToCall: clickToCallDoor({
         storage: () => this.storage,
         calls: () => this.calls,
@@ -281,7 +290,13 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, this.meter),
+      journal: journalOf(storage, {
+        tariffOf: (call) => this.meter.tariffOf(call),
+        chargesOf: (call, ending) => [
+          ...this.meter.chargesOf(call, ending),
+          ...this.webhooks.completionOf(call.id),
+        ],
+      }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
@@ -293,7 +308,7 @@ export class Gateway {
       },
       admission: this.admission,
       gate: this.meter,
-      observer: allObservers([this.#reporter(), this.feed]),
+      observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }
 
