@@ -13,6 +13,11 @@ import { TrunkService } from './signaling/trunk/trunk-service.ts';
 import type { WebSocketAuthorizer } from './signaling/web-socket-authorizer.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
 import {
+  DEFAULT_GUARD_LIMITS,
+  type GuardAlarm,
+  type GuardLimits,
+} from './sip-engine/guard/source-guard.ts';
+import {
   refuseUpgrade,
   type WebSocketAcceptorOptions,
 } from './sip-engine/transport/web-socket-acceptor.ts';
@@ -161,7 +166,9 @@ export class SipPart implements Part {
       webSockets: webSocketOptions(this.#options),
       tls: { listener: tlsListener(config), findPeer: (place) => this.#tlsPeer(place) },
       limits: { transactionsMax: config.transactionsMax },
-      guard: { packetsPerSecond: config.packetsPerSecondPerSource },
+      guard: guardLimits(config),
+      trustsSource: (address) => this.trunks.isSource(address),
+      onAlarm: (alarm) => this.#warn(alarm),
     });
     this.#port = this.#engine.listening[0]?.port ?? this.#port;
     return { ...this.#engine.admin, secret };
@@ -173,6 +180,12 @@ export class SipPart implements Part {
     const { caFile, ...peer } = found;
     // Read for each connection, which are few: a file that was replaced counts at once.
     return caFile === null ? peer : { ...peer, ca: readFileSync(caFile, 'utf8') };
+  }
+
+  #warn({ type, ...facts }: GuardAlarm): void {
+    const { log } = this.#options;
+    if (type === 'banned') log.warn(facts, 'a source of SIP is ignored for a while');
+    else log.warn(facts, 'a trusted source of SIP sends too much; part of it is dropped');
   }
 
   /** Its calls have been told already, by the connection that was lost. */
@@ -203,6 +216,21 @@ function webSocketOptions({ config, publicUrl }: SipPartOptions): WebSocketAccep
     connectionsPerSourceMax: config.websocketConnectionsPerSourceMax,
     isOriginAllowed: (origin, request) =>
       isOriginAllowed(origin, request, { publicUrl: publicUrl(), origins }),
+  };
+}
+
+function guardLimits(config: Config['sip']): Partial<GuardLimits> {
+  const { packetsPerSecondPerSource: packetsPerSecond } = config;
+  return {
+    packetsPerSecond,
+    packetsBurst: 2 * packetsPerSecond,
+    newCallsPerSecond: config.newCallsPerSecondPerSource,
+    banMs: config.banSeconds * 1000,
+    offencesMax: {
+      ...DEFAULT_GUARD_LIMITS.offencesMax,
+      malformed: config.banAfterMalformed,
+      credentials: config.banAfterWrongPasswords,
+    },
   };
 }
 
