@@ -20,6 +20,7 @@ import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
+import type { MediaPlace } from './signaling/trunk/doctor/patient.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
@@ -28,6 +29,7 @@ import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { WebhooksPart } from './webhooks-part.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -55,6 +57,7 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly webhooks: WebhooksPart;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -97,6 +100,7 @@ export class Gateway {
       trunks: config.trunks,
       log,
       publicUrl: () => this.http.publicUrl,
+      media: () => mediaPlaceOf(config, this.pool),
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -108,6 +112,11 @@ export class Gateway {
       metrics: this.metrics,
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
+    });
+    this.webhooks = new WebhooksPart({
+      config: config.webhooks,
+      storage: () => this.storage,
+      log,
     });
     this.http = this.#createHttp(version);
     this.metrics.observe({
@@ -124,6 +133,7 @@ export class Gateway {
     });
     this.parts = [
       this.#storagePart(),
+      this.webhooks,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -193,6 +203,7 @@ export class Gateway {
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      webhooks: this.webhooks,
       clickToCall: clickToCallDoor({
         storage: () => this.storage,
         calls: () => this.calls,
@@ -281,7 +292,13 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, this.meter),
+      journal: journalOf(storage, {
+        tariffOf: (call) => this.meter.tariffOf(call),
+        chargesOf: (call, ending) => [
+          ...this.meter.chargesOf(call, ending),
+          ...this.webhooks.completionOf(call.id),
+        ],
+      }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
@@ -293,7 +310,7 @@ export class Gateway {
       },
       admission: this.admission,
       gate: this.meter,
-      observer: allObservers([this.#reporter(), this.feed]),
+      observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }
 
@@ -310,6 +327,11 @@ export class Gateway {
       },
     };
   }
+}
+
+function mediaPlaceOf({ media }: Config, { codecs }: VoicePool): MediaPlace {
+  const { host: bindAddress, externalAddress = null, ports } = media;
+  return { bindAddress, externalAddress, ports, codecs };
 }
 
 function createVoicePool(
