@@ -2,6 +2,7 @@ import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallDoor, CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
@@ -55,6 +56,7 @@ export interface DialCallRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** Who asked for it. */
   readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
+  readonly machineDetection?: MachineDetection | null;
 }
 
 export type DialCallReply =
@@ -151,6 +153,7 @@ export class CallService {
   async dial(request: DialCallRequest): Promise<DialCallReply> {
     const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
+    const { machineDetection = null } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
     const { callWindow = null, timeZone = null } = agent;
@@ -177,7 +180,7 @@ export class CallService {
       place.release();
       return { accepted: false, reason: permitted };
     }
-    const target = { to: toNumber, from: fromNumber, variables };
+    const target = { to: toNumber, from: fromNumber, variables, machineDetection };
     const party = new OutboundParty(target, trunks, pool);
     const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
