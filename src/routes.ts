@@ -93,7 +93,12 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
       }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => webhookRoutes(app, webhookOptions(options, auth)),
-    (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
+    (app) =>
+      trunkRoutes(app, {
+        auth,
+        trunks: () => options.trunks.views(),
+        diagnose: (...asked) => options.trunks.diagnose(...asked),
+      }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     moneyRoutes({
       auth,
