@@ -21,6 +21,8 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   storage,
   billing,
   start,
+  flood: floodSection,
+  growth,
 };
 
 const names = process.argv.slice(2);
