@@ -28,6 +28,7 @@ import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { WebhooksPart } from './webhooks-part.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -55,6 +56,7 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly webhooks: WebhooksPart;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -85,7 +87,14 @@ export class Gateway {
       },
       onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.sip = new SipPart({
+      webSockets: this.doors.signIn,
       config: config.sip,
       trunks: config.trunks,
       log,
@@ -102,10 +111,9 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
     });
-    this.doors = new BrowserDoors({
+    this.webhooks = new WebhooksPart({
+      config: config.webhooks,
       storage: () => this.storage,
-      calls: () => this.calls,
-      snapshot: (agent) => this.agents.snapshot(agent),
       log,
     });
     this.http = this.#createHttp(version);
@@ -123,6 +131,7 @@ export class Gateway {
     });
     this.parts = [
       this.#storagePart(),
+      this.webhooks,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -192,6 +201,7 @@ export class Gateway {
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      webhooks: this.webhooks,
       clickToCall: clickToCallDoor({
         storage: () => this.storage,
         calls: () => this.calls,
@@ -280,14 +290,25 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, this.meter),
+      journal: journalOf(storage, {
+        tariffOf: (call) => this.meter.tariffOf(call),
+        chargesOf: (call, ending) => [
+          ...this.meter.chargesOf(call, ending),
+          ...this.webhooks.completionOf(call.id),
+        ],
+      }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
+      browsers: {
+        take: (invite) => this.doors.signIn.take(invite),
+        bindingsOf: (...whose) => this.doors.signIn.bindingsOf(...whose),
+        dial: (...call) => this.sip.signaling.dial(...call),
+      },
       admission: this.admission,
       gate: this.meter,
-      observer: allObservers([this.#reporter(), this.feed]),
+      observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }
 
@@ -323,6 +344,7 @@ function createVoicePool(
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
+      hasStrictSources: media.strictSources,
     }),
     log,
     ...listeners,

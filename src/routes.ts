@@ -20,10 +20,12 @@ import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
+import { webhookRoutes } from './http/routes/webhooks.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { TrunkService } from './signaling/trunk/trunk-service.ts';
 import { DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
 import type { Storage } from './storage/storage.ts';
+import type { WebhookSender } from './webhooks/webhook-sender.ts';
 import { webPages } from './web/web-pages.ts';
 
 /** What is a function exists only once its part has started. */
@@ -39,6 +41,7 @@ export interface RoutesOptions {
   readonly storage: () => Storage;
   readonly calls: () => CallService;
   readonly clickToCall: () => ClickToCall;
+  readonly webhooks: { readonly sender: WebhookSender };
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
 }
@@ -80,6 +83,15 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         transfer: (...order) => calls().transfer(...order),
       }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
+    (app) =>
+      webhookRoutes(app, {
+        auth,
+        deliveries: storage().webhooks,
+        secrets: storage().webhookSecrets,
+        sender: () => options.webhooks.sender,
+        headerPrefix: config.webhooks.headerPrefix,
+        nowMs: Date.now,
+      }),
     (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     moneyRoutes({

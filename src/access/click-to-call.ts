@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { CallService, DialCallReply, DialCallRequest } from '../call/call-service.ts';
+import type { DialCallReply, DialCallRequest } from '../call/call-requests.ts';
+import type { CallService } from '../call/call-service.ts';
 import { assertNever } from '../lib/assert-never.ts';
 import { RateLimiter } from '../lib/rate-limiter.ts';
 import type { AgentRepository, StoredAgent } from '../storage/agent-repository.ts';
@@ -298,6 +299,8 @@ function refusalOf(
     case 'CALLER_ID_NOT_ALLOWED':
       return refuse('AGENT_NOT_CONFIGURED', { detail: 'There is no number to call from.' });
     case 'NUMBER_MALFORMED':
+    // Only numbers come this far.
+    case 'callee-not-registered':
       return refuse('INVALID_NUMBER');
     case 'DESTINATION_NOT_ALLOWED':
       return refuse('DESTINATION_NOT_ALLOWED');

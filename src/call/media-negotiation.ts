@@ -36,6 +36,8 @@ export interface MediaNegotiationOptions {
  * is taken for it, so reading and answering are two steps.
  */
 export class MediaNegotiation {
+  /** Host that the other side's descriptions come from, as soon as it is known. */
+  signalingAddress: string | null = null;
   readonly #capabilities: AudioCapabilities;
   readonly #externalAddress: string | null;
   readonly #origin = new SdpOrigin();
@@ -70,7 +72,7 @@ export class MediaNegotiation {
       answering = answerOffer(offerSdp, this.#capabilities);
     }
     this.#answering = answering;
-    return answering.parameters;
+    return { ...answering.parameters, signalingAddress: this.signalingAddress };
   }
 
   /** The answer to the offer that was read last. */
@@ -99,7 +101,7 @@ export class MediaNegotiation {
     if (this.#offered === null) throw new TypeError('no offer was made');
     const parameters = readAnswer(this.#offered, answerSdp);
     this.#keys.isOfAnotherPeer(parameters.srtp);
-    return parameters;
+    return { ...parameters, signalingAddress: this.signalingAddress };
   }
 
   #address(): LocalMediaAddress {

@@ -29,6 +29,7 @@ export class SipParty implements Party {
   async join(desk: CallDesk): Promise<void> {
     const invite = this.#invite;
     const { negotiation } = this.dialog;
+    negotiation.signalingAddress = invite.sourceAddress;
     invite.onCanceled((end) => onLegEnded(desk, end));
     // Read the offer first: a call we cannot speak with must not cost a port.
     const offered = invite.offerSdp === null ? null : negotiation.readOffer(invite.offerSdp);

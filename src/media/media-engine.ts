@@ -25,6 +25,8 @@ export interface MediaEngineOptions {
   readonly portDrainMs?: number;
   /** Default 30 s. */
   readonly rtpTimeoutMs?: number;
+  /** Audio only from the signaled address or the host of the signaling. Default false. */
+  readonly hasStrictSources?: boolean;
   /** Default `auto`: the addon, else WebAssembly. */
   readonly opus?: OpusEngineChoice;
   /** Rate Opus is encoded at; best that of the text-to-speech. Default 24 kHz. */
@@ -99,6 +101,7 @@ export class MediaEngine {
   async openLeg(): Promise<RtpLeg> {
     const ports = await this.#pool.acquire();
     const { bindAddress, announcedAddress, rtpTimeoutMs, onError } = this.#options;
+    const { hasStrictSources = false } = this.#options;
     const leg = new RtpLeg({
       ports,
       local: { address: announcedAddress ?? reachableAddress(bindAddress), port: ports.port },
@@ -106,6 +109,7 @@ export class MediaEngine {
       ticker: this.#ticker,
       cname: this.#cname,
       rtpTimeoutMs: rtpTimeoutMs ?? RTP_TIMEOUT_MS,
+      hasStrictSources,
       release: (closed) => {
         this.#legs.delete(closed);
         this.#pool.release(ports);

@@ -29,6 +29,8 @@ export interface RtpLegOptions {
   readonly ticker: Ticker;
   readonly cname: string;
   readonly rtpTimeoutMs: number;
+  /** See `SourceLatch`. */
+  readonly hasStrictSources: boolean;
   readonly release: (leg: RtpLeg) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -54,7 +56,7 @@ const RTCP_BYTES_MIN = 8;
 export class RtpLeg {
   readonly local: LocalMediaAddress;
   readonly #options: RtpLegOptions;
-  readonly #latch = new SourceLatch();
+  readonly #latch: SourceLatch;
   readonly #header = emptyRtpHeader();
   readonly #sender = new RtpSender(randomUint32(), randomInt(FIRST_SEQUENCE_MAX), randomUint32());
   readonly #rtcp: RtcpSession;
@@ -72,6 +74,7 @@ export class RtpLeg {
 
   constructor(options: RtpLegOptions) {
     this.#options = options;
+    this.#latch = new SourceLatch({ isStrict: options.hasStrictSources });
     this.local = options.local;
     this.#rtcp = new RtcpSession(this.#sender.ssrc, options.cname);
     this.#timeout = new RtpTimeout(options.rtpTimeoutMs, performance.now());
@@ -178,7 +181,8 @@ export class RtpLeg {
       await this.#changeCodec(media, parameters);
     }
     this.#secure(parameters);
-    this.#latch.signal(parameters.remoteAddress, parameters.remotePort);
+    const { remoteAddress, remotePort, signalingAddress = null } = parameters;
+    this.#latch.signal(remoteAddress, remotePort, signalingAddress);
     this.#timeout.expect(expectationOf(parameters), performance.now());
   }
 

@@ -31,6 +31,8 @@ export interface RtpParameters {
   /** Where the remote side asked us to send. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Host that the description came from: behind a NAT, audio comes from there. */
+  readonly signalingAddress?: string | null;
   /** RTCP on the RTP port (RFC 5761), else on `remoteRtcpPort`. */
   readonly rtcpMux: boolean;
   readonly remoteRtcpPort: number;

@@ -33,6 +33,7 @@ async function main(): Promise<void> {
       ...(settings.externalAddress === null ? {} : { announcedAddress: settings.externalAddress }),
       ports: sliceOfPortRange({ min: first, max: last }, settings.index, settings.workers),
       rtpTimeoutMs: settings.rtpTimeoutMs,
+      hasStrictSources: settings.hasStrictSources,
       onError,
     }),
     SpeechEngines.load(),

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { CallService, DialCallReply } from '../../call/call-service.ts';
+import type { DialCallReply } from '../../call/call-requests.ts';
+import type { CallService } from '../../call/call-service.ts';
 import { assertNever } from '../../lib/assert-never.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
@@ -19,7 +20,11 @@ const RETRY_AFTER_SECONDS = 5;
 const NewCall = Type.Object(
   {
     agent_id: Type.String({ minLength: 1, maxLength: 100 }),
-    to_number: PhoneNumber('With "+" and country; without, as the country of the trunk writes it.'),
+    to_number: Type.String({
+      pattern: '^([+(]?[0-9][0-9 ().\\-/]{2,38}|sip:[a-z0-9_-]{1,32})$',
+      description:
+        'With "+" and country; without, as the country of the trunk writes it. "sip:anna" calls the browsers that are registered by that name.',
+    }),
     from_number: Type.Optional(PhoneNumber("Who calls. Left out: the trunk's own number.")),
     variables: Type.Optional(
       Type.Record(
@@ -80,6 +85,8 @@ function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']):
   switch (reason) {
     case 'agent-not-found':
       return new HttpError('NOT_FOUND', 'There is no such agent.');
+    case 'callee-not-registered':
+      return new HttpError('NOT_FOUND', 'No browser is registered by that name.');
     case 'agent-disabled':
       return new HttpError('PERMISSION_DENIED', 'The agent is switched off.');
     case 'call-window-restricted':

@@ -7,7 +7,7 @@ import type {
   DialRequest,
   DialResult,
 } from '../outbound-dial.ts';
-import type { OfferReply, SipLeg, SipLegEnd } from '../sip-leg.ts';
+import type { OfferReply, SipLegEnd } from '../sip-leg.ts';
 import {
   type CallerHeaders,
   callerHeaders,
@@ -74,7 +74,7 @@ export interface TrunkDialEvents extends DialEvents {
 }
 
 export type TrunkDialResult = (
-  | { readonly type: 'answered'; readonly leg: SipLeg; readonly answerSdp: string }
+  | Extract<DialResult, { readonly type: 'answered' }>
   | ({ readonly type: 'ended' } & SipLegEnd)
 ) & { readonly trunk: Trunk; readonly attempts: number };
 
