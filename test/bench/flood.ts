@@ -42,11 +42,9 @@ export async function benchFlood(): Promise<FloodFigures> {
     const [residentBefore, heapBefore] = [residentKib(pid), await heap(gateway)];
     const flooding = floodFor(gateway.sipPort, SECONDS);
     let [transactionsMost, residentMost, callsTried, callsAnswered] = [0, 0, 0, 0];
-    let isOver = false;
-    void flooding.then(() => {
-      isOver = true;
-    });
-    while (!isOver) {
+    const over = new AbortController();
+    void flooding.then(() => over.abort());
+    while (!over.signal.aborted) {
       transactionsMost = Math.max(transactionsMost, await transactions(gateway));
       residentMost = Math.max(residentMost, residentKib(pid));
       callsTried += 1;
@@ -87,8 +85,15 @@ async function floodFor(sipPort: number, seconds: number): Promise<void> {
 /** False when it was refused; a refusal under load is an answer too, but no call. */
 async function callOnce(sipPort: number): Promise<boolean> {
   const phone = await SipPhone.open(sipPort);
-  const { port } = { port: phone.localPort };
-  const sdp = `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio ${port} RTP/AVP 0\r\n`;
+  const sdp = [
+    'v=0',
+    'o=- 1 1 IN IP4 127.0.0.1',
+    's=-',
+    'c=IN IP4 127.0.0.1',
+    't=0 0',
+    `m=audio ${phone.localPort} RTP/AVP 0`,
+    '',
+  ].join('\r\n');
   const { status } = await phone.invite({ sdp });
   if (status === 200) await phone.bye();
   phone.close();
