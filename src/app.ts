@@ -20,6 +20,7 @@ import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
+import type { MediaPlace } from './signaling/trunk/doctor/patient.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
@@ -99,6 +100,7 @@ export class Gateway {
       trunks: config.trunks,
       log,
       publicUrl: () => this.http.publicUrl,
+      media: () => mediaPlaceOf(config, this.pool),
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -325,6 +327,11 @@ export class Gateway {
       },
     };
   }
+}
+
+function mediaPlaceOf({ media }: Config, { codecs }: VoicePool): MediaPlace {
+  const { host: bindAddress, externalAddress = null, ports } = media;
+  return { bindAddress, externalAddress, ports, codecs };
 }
 
 function createVoicePool(

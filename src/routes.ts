@@ -92,7 +92,12 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         headerPrefix: config.webhooks.headerPrefix,
         nowMs: Date.now,
       }),
-    (app) => trunkRoutes(app, { auth, trunks: () => options.trunks.views() }),
+    (app) =>
+      trunkRoutes(app, {
+        auth,
+        trunks: () => options.trunks.views(),
+        diagnose: (...asked) => options.trunks.diagnose(...asked),
+      }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
     moneyRoutes({
       auth,

@@ -126,6 +126,30 @@ const Sip = Type.Object(
       20_000,
       'SIP packets of one address per second; more are dropped. A call takes about four.',
     ),
+    new_calls_per_second_per_source: count(
+      1,
+      1_000_000,
+      100,
+      'INVITEs outside a call that one address may send per second; more are answered 503. Loopback may send any number.',
+    ),
+    ban_seconds: count(
+      0,
+      2_592_000,
+      600,
+      'How long an address is ignored that floods, scans, guesses passwords, sends what is no SIP, or forges requests. Trunks and loopback never are. 0: nobody is.',
+    ),
+    ban_after_wrong_passwords: count(
+      1,
+      1_000_000,
+      20,
+      'Refused credentials of one address within a minute that make it ignored.',
+    ),
+    ban_after_malformed: count(
+      1,
+      1_000_000,
+      50,
+      'Messages of one address within a minute that cannot be read, and make it ignored.',
+    ),
   },
   { ...strict, description: 'SIP: where carriers and phones send INVITEs.' },
 );

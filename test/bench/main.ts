@@ -9,6 +9,7 @@ import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } 
 import { benchStart } from './start.ts';
 import { benchStubCalls } from './stub-calls.ts';
 import { benchStorage } from './storage.ts';
+import { benchWebCalls, startJanus, startTrunkline } from './web-calls.ts';
 import { benchWholeCalls } from './whole-calls.ts';
 
 /** `npm run bench -- [section…]`; without a name, all of them, one after the other. */
@@ -17,6 +18,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   media,
   speech,
   'stub-calls': stubCalls,
+  browser,
   calls,
   storage,
   billing,
@@ -107,6 +109,38 @@ function mediaRow(result: MediaBenchResult): Row {
     'KiB/leg': rounded(result.memoryKibPerLeg, 0),
     'waited for a core %': rounded(result.waitingForCorePercent, 1),
   };
+}
+
+async function browser(): Promise<void> {
+  const rows: Row[] = [];
+  for (const [what, start] of [
+    ['WebRTC leg', startTrunkline],
+    ['Janus echo test (reference)', startJanus],
+  ] as const) {
+    for (const calls of [1, 20, 50]) {
+      const server = await start();
+      if (server === null) {
+        console.log('Janus is not installed: no reference.');
+        break;
+      }
+      try {
+        const figures = await benchWebCalls(server, calls);
+        rows.push({
+          what,
+          calls,
+          'setup CPU ms': rounded(figures.setupCpuMs, 1),
+          'answer p50 ms': rounded(figures.answerMs.p50, 1),
+          'connected p50 ms': rounded(figures.connectedMs.p50, 1),
+          'connected p95 ms': rounded(figures.connectedMs.p95, 1),
+          '% core/call': rounded(figures.cpuPercentPerCall, 2),
+          'KiB/call': rounded(figures.memoryKibPerCall, 0),
+        });
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+  print(rows);
 }
 
 async function speech(): Promise<void> {
