@@ -9,6 +9,7 @@ import { journalOf } from './call-journal.ts';
 import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
+import { CallSimulation } from './call-simulation.ts';
 import { ChatPart } from './chat-part.ts';
 import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
@@ -20,6 +21,7 @@ import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
+import type { MediaPlace } from './signaling/trunk/doctor/patient.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
@@ -28,6 +30,7 @@ import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { WebhooksPart } from './webhooks-part.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -55,6 +58,9 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly webhooks: WebhooksPart;
+  /** Calls of test keys. */
+  readonly simulation: CallSimulation;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -85,11 +91,19 @@ export class Gateway {
       },
       onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.sip = new SipPart({
+      webSockets: this.doors.signIn,
       config: config.sip,
       trunks: config.trunks,
       log,
       publicUrl: () => this.http.publicUrl,
+      media: () => mediaPlaceOf(config, this.pool),
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -102,27 +116,18 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
     });
-    this.doors = new BrowserDoors({
+    this.webhooks = new WebhooksPart({
+      config: config.webhooks,
       storage: () => this.storage,
-      calls: () => this.calls,
-      snapshot: (agent) => this.agents.snapshot(agent),
       log,
     });
+    this.simulation = this.#createSimulation();
     this.http = this.#createHttp(version);
-    this.metrics.observe({
-      callsLive: () => this.#calls?.liveCount ?? 0,
-      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
-      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
-      sipTotals: () => this.sip.totals(),
-      workers: () => [...this.#workers.values()],
-      trunks: () =>
-        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
-          ...trunk,
-          isRegistered: registration?.isRegistered ?? null,
-        })),
-    });
+    this.#observe();
     this.parts = [
       this.#storagePart(),
+      this.webhooks,
+      this.simulation,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -179,6 +184,31 @@ export class Gateway {
     return `${lines.join('\n')}\n`;
   }
 
+  #createSimulation(): CallSimulation {
+    return new CallSimulation({
+      storage: () => this.storage,
+      observer: allObservers([this.feed, this.webhooks.observer]),
+      isDraining: () => this.admission.isDraining,
+      completionOf: (id) => this.webhooks.completionOf(id),
+      log: this.#log,
+    });
+  }
+
+  #observe(): void {
+    this.metrics.observe({
+      callsLive: () => this.#calls?.liveCount ?? 0,
+      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
+      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
+      sipTotals: () => this.sip.totals(),
+      workers: () => [...this.#workers.values()],
+      trunks: () =>
+        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
+          ...trunk,
+          isRegistered: registration?.isRegistered ?? null,
+        })),
+    });
+  }
+
   #createHttp(version: string): HttpPart {
     const { http } = this.#config;
     const routes = routesOf({
@@ -192,7 +222,10 @@ export class Gateway {
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      webhooks: this.webhooks,
+      simulation: this.simulation,
       clickToCall: clickToCallDoor({
+        simulate: (request) => this.simulation.dial(request),
         storage: () => this.storage,
         calls: () => this.calls,
         hasTrunks: () => this.#trunks.length > 0,
@@ -280,14 +313,25 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, this.meter),
+      journal: journalOf(storage, {
+        tariffOf: (call) => this.meter.tariffOf(call),
+        chargesOf: (call, ending) => [
+          ...this.meter.chargesOf(call, ending),
+          ...this.webhooks.completionOf(call.id),
+        ],
+      }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
+      browsers: {
+        take: (invite) => this.doors.signIn.take(invite),
+        bindingsOf: (...whose) => this.doors.signIn.bindingsOf(...whose),
+        dial: (...call) => this.sip.signaling.dial(...call),
+      },
       admission: this.admission,
       gate: this.meter,
-      observer: allObservers([this.#reporter(), this.feed]),
+      observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }
 
@@ -304,6 +348,11 @@ export class Gateway {
       },
     };
   }
+}
+
+function mediaPlaceOf({ media }: Config, { codecs }: VoicePool): MediaPlace {
+  const { host: bindAddress, externalAddress = null, ports } = media;
+  return { bindAddress, externalAddress, ports, codecs };
 }
 
 function createVoicePool(

@@ -32,6 +32,7 @@ export interface Config {
   readonly llm: LlmSettings;
   readonly tts: TtsSettings;
   readonly mail: CamelKeys<RawConfig['mail']>;
+  readonly webhooks: CamelKeys<RawConfig['webhooks']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
   readonly billing: CamelKeys<RawConfig['billing']>;
   readonly log: CamelKeys<RawConfig['log']>;
@@ -251,6 +252,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
     llm: toLlm(raw.llm),
     tts: toTts(raw.tts),
     mail: camelKeys(raw.mail),
+    webhooks: camelKeys(raw.webhooks),
     limits: camelKeys(raw.limits),
     billing: camelKeys(raw.billing),
     log: camelKeys(raw.log),

@@ -1,12 +1,11 @@
 import type { AgentSnapshot } from '../model/agent.ts';
-import type { CallDoor, CallRecord } from '../model/call.ts';
+import type { CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
-import type { MachineDetection } from '../model/machine-detection.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
-import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
+import { TrunkDialError } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
@@ -14,6 +13,16 @@ import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
 import { isWithin } from './call-window.ts';
+import type {
+  BrowserLines,
+  DialCallReply,
+  DialCallRequest,
+  DialPreviewReply,
+  WebCallReply,
+  WebCallRequest,
+  WebResumption,
+} from './call-requests.ts';
+import { CalledBrowserParty } from './called-browser-party.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
@@ -22,7 +31,8 @@ import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
 import { SipParty } from './sip-party.ts';
 import type { TransferOrder, TransferReply } from './transfer/call-transfers.ts';
-import { type WebAnswer, WebParty } from './web-party.ts';
+import { WebParty } from './web-party.ts';
+import { WebSipParty } from './web-sip-party.ts';
 
 /** Who answers what was dialed. */
 export interface AgentDirectory {
@@ -39,53 +49,11 @@ export interface CallServiceOptions extends CallParts {
   readonly pool: Pick<VoicePool, 'openLeg' | 'openLegBeside' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
+  readonly browsers: BrowserLines;
   readonly admission: Admission;
   /** Asked after `admission`, for what the workspace may have. */
   readonly gate: CallGate;
   readonly observer: CallObserver;
-}
-
-/** An owner who wants an agent to call somebody. */
-export interface DialCallRequest {
-  readonly workspaceId: WorkspaceId;
-  readonly agentId: AgentId;
-  /** With `+`, or as the trunk's country writes it. */
-  readonly toNumber: string;
-  /** null: the trunk's own. */
-  readonly fromNumber: string | null;
-  readonly variables: Readonly<Record<string, string>>;
-  /** Who asked for it. */
-  readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
-  readonly machineDetection?: MachineDetection | null;
-}
-
-export type DialCallReply =
-  | { readonly accepted: true; readonly record: CallRecord }
-  | {
-      readonly accepted: false;
-      readonly reason:
-        | 'agent-not-found'
-        | 'call-window-restricted'
-        | Refusal['reason']
-        | GateRefusal['reason']
-        | 'internal-error'
-        | TrunkDialErrorCode;
-    };
-
-/** Whom a call would reach, and as whom; or why there would be none. */
-export type DialPreviewReply =
-  | { readonly accepted: true; readonly from: string; readonly to: string }
-  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
-
-/** A browser that wants to speak to an agent. */
-export interface WebCallRequest {
-  readonly agent: AgentSnapshot;
-  readonly door: CallDoor;
-  readonly offerSdp: string;
-  /** The two have met. At most once. */
-  readonly onAnswered: () => void;
-  /** The call is over, or there will be none. Exactly once. */
-  readonly onOver: () => void;
 }
 
 /** Whoever gave the call its place. */
@@ -93,18 +61,6 @@ interface CallOwner {
   readonly release: () => void;
   readonly onAnswered?: () => void;
 }
-
-/** The browser of a live call offers again, e.g. since its network changed. */
-export interface WebResumption {
-  /** null: whoever has the token may resume it. */
-  readonly agentId: AgentId | null;
-  readonly resumeToken: string;
-  readonly offerSdp: string;
-}
-
-export type WebCallReply =
-  | (Extract<WebAnswer, { accepted: true }> & { readonly callId: CallId })
-  | Extract<WebAnswer, { accepted: false }>;
 
 /** Every live call, and the one place where a new one begins. */
 export class CallService {
@@ -121,6 +77,7 @@ export class CallService {
 
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
+    if (invite.signedInAs !== null) return this.#onSignedIn(invite);
     if (invite.replaces !== null) return this.#takeOver(invite, invite.replaces);
     const { admission, directory, trunks, log } = this.#options;
     const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
@@ -146,6 +103,43 @@ export class CallService {
     await this.#add(record, permitted, party, { release }).begin();
   }
 
+  /** An INVITE by WebSocket. Its caller has signed in, and what that allows is known. */
+  async #onSignedIn(invite: SipInvite): Promise<void> {
+    const { admission, browsers, pool } = this.#options;
+    const signedIn = browsers.take(invite);
+    if (signedIn === null) return invite.refuse(403);
+    const { agent, caller, dialed, onAnswered, onOver } = signedIn;
+    // Nobody of the public takes the place of somebody else in a call.
+    if (invite.replaces !== null) {
+      onOver();
+      return invite.refuse(403);
+    }
+    const line: InboundLine = {
+      trunk: null,
+      fromNumber: caller,
+      toNumber: dialed,
+      variables: {},
+      networkFacts: null,
+    };
+    const place = admission.admit(agent);
+    if (!place.admitted) {
+      onOver();
+      return this.#refuse(invite, line, agent, place.reason);
+    }
+    const release = () => {
+      place.release();
+      onOver();
+    };
+    const record = this.#newRecord(agent, originOf(invite, line));
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      release();
+      return this.#refuse(invite, line, agent, permitted);
+    }
+    const party = new WebSipParty(invite, pool);
+    await this.#add(record, permitted, party, { release, onAnswered }).begin();
+  }
+
   /**
    * Calls a number for an owner. Refused before anything is sent or written; once accepted,
    * whatever happens is on the call. Rejects only when storage fails.
@@ -160,6 +154,8 @@ export class CallService {
     if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
       return { accepted: false, reason: 'call-window-restricted' };
     }
+    const user = BROWSER_ADDRESS.exec(toNumber)?.[1];
+    if (user !== undefined) return this.#dialBrowser(agent, user, request);
     const numbers = this.previewDial(request);
     if (!numbers.accepted) return numbers;
     if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
@@ -185,6 +181,39 @@ export class CallService {
     const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
     // Who is told the id may ask for the call at once.
+    await call.recorded;
+    return { accepted: true, record };
+  }
+
+  /** Calls somebody of the agent's workspace whose browser is registered. */
+  async #dialBrowser(
+    agent: AgentSnapshot,
+    user: string,
+    { variables, door }: DialCallRequest,
+  ): Promise<DialCallReply> {
+    const { admission, browsers, pool } = this.#options;
+    const bindings = browsers.bindingsOf(agent.workspaceId, user);
+    if (bindings.length === 0) return { accepted: false, reason: 'callee-not-registered' };
+    const place = admission.admit(agent);
+    if (!place.admitted) return { accepted: false, reason: place.reason };
+    const origin: CallOrigin = {
+      direction: 'outbound',
+      door,
+      fromNumber: '',
+      toNumber: `sip:${user}`,
+      sipCallId: null,
+    };
+    const record = this.#newRecord(agent, origin);
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return { accepted: false, reason: permitted };
+    }
+    const from = { user: agent.id, displayName: agent.displayName };
+    const callee = { bindings, from, variables };
+    const party = new CalledBrowserParty(callee, browsers.dial, pool);
+    const call = this.#add(record, permitted, party, { release: () => place.release() });
+    void call.begin();
     await call.recorded;
     return { accepted: true, record };
   }
@@ -406,6 +435,9 @@ export class CallService {
       .catch((error: unknown) => log.error({ err: error }, 'a refused call could not be written'));
   }
 }
+
+/** Somebody at a browser, not at a telephone. */
+const BROWSER_ADDRESS = /^sip:([a-z0-9_-]{1,32})$/;
 
 /** Where a call came from. */
 type CallOrigin = Pick<

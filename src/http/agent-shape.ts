@@ -12,7 +12,7 @@ import {
 } from '../storage/agent-repository.ts';
 import { HttpError } from './errors.ts';
 import { parsePhrasebook, PhrasebookShape, toPhrasebookView } from './phrasebook-shape.ts';
-import { nullable, oneOf, PhoneNumber, Time, toTime } from './shapes.ts';
+import { nullable, oneOf, PhoneNumber, Time, toTime, WebhookUrl } from './shapes.ts';
 import { GivenToolDefinitions, parseToolDefinitions, ToolDefinitions } from './tool-definitions.ts';
 
 const CLOCK = '^([01][0-9]|2[0-3]):[0-5][0-9]$';
@@ -51,6 +51,7 @@ const FIELDS = {
   idle_prompts: Type.Array(text(500), { maxItems: 10 }),
   time_limit_seconds: Type.Integer({ minimum: 10, maximum: 86_400 }),
   concurrent_calls_max: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  webhook_url: nullable(WebhookUrl),
   pre_call_announcement: Type.String({
     maxLength: 2000,
     description: 'Spoken on calls before the greeting.',
@@ -150,6 +151,7 @@ export function toChange(
       : undefined,
     timeLimitSeconds: body.time_limit_seconds,
     concurrentCallsMax: body.concurrent_calls_max,
+    webhookUrl: body.webhook_url,
     preCallAnnouncement: body.pre_call_announcement,
     callWindow: toCallWindow(body, callWindow),
     timeZone: toTimeZone(body.time_zone),
@@ -269,6 +271,7 @@ export function toAgentView(agent: StoredAgent, publicUrl: string): Static<typeo
     idle_prompts: [...agent.idle.prompts],
     time_limit_seconds: agent.timeLimitSeconds,
     concurrent_calls_max: agent.concurrentCallsMax,
+    webhook_url: agent.webhookUrl,
     pre_call_announcement: agent.preCallAnnouncement ?? '',
     call_window_start: agent.callWindow?.start ?? null,
     call_window_end: agent.callWindow?.end ?? null,

@@ -18,6 +18,8 @@ export const ROUTE_SCOPES = [
   'usage:read',
   'voice_links:read',
   'voice_links:write',
+  'webhooks:read',
+  'webhooks:write',
   'workspace:read',
   'workspace:write',
   'workspaces:read',

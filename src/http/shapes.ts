@@ -59,3 +59,10 @@ export const PAGE_QUERY = {
   page_token: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
 };
 export const PAGE_SIZE = 50;
+
+/** Where events go. Which addresses may be reached is judged when one is sent. */
+export const WebhookUrl = Type.String({
+  pattern: '^https?://[^\\s/@]+(/[^\\s]*)?$',
+  maxLength: 2048,
+  description: 'Where events of calls are sent, by POST.',
+});

@@ -35,6 +35,11 @@ import {
 import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
 import { createUsageRepository, type UsageRepository } from './usage-repository.ts';
+import { createWebhookRepository, type WebhookRepository } from './webhook-repository.ts';
+import {
+  createWebhookSecretRepository,
+  type WebhookSecretRepository,
+} from './webhook-secret-repository.ts';
 import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
@@ -77,6 +82,8 @@ export interface Storage {
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
   readonly clickToCall: ClickToCallRepository;
+  readonly webhooks: WebhookRepository;
+  readonly webhookSecrets: WebhookSecretRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
   readonly publicLinks: PublicLinkRepository;
@@ -139,6 +146,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
       clickToCall: createClickToCallRepository(writes, reader, sealedBox),
+      webhooks: createWebhookRepository({ writes, reader, db }),
+      webhookSecrets: createWebhookSecretRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
       publicLinks: createPublicLinkRepository(writes, reader),

@@ -60,7 +60,6 @@ export class LegTable {
       ...this.#handle(entry),
       local: opened.local,
       update: (parameters) => thread.post({ type: 'update-leg', legId, parameters }),
-      injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),
     };
   }
 
@@ -175,6 +174,7 @@ export class LegTable {
         }),
       say: (text) => thread.post({ type: 'say', legId, text }),
       sendDigits: (digits) => thread.post({ type: 'send-digits', legId, digits }),
+      injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),
       watch: (isWatched) => thread.post({ type: 'watch-leg', legId, isWatched }),
       finish: (reason, withinMs) =>
         thread.post({ type: 'finish-conversation', legId, reason, withinMs }),

@@ -105,7 +105,7 @@ export class Legs {
   }
 
   injectDigit({ legId, digit }: InjectDigit): void {
-    this.#phone(legId)?.injectDigit(digit);
+    this.#legs.get(legId)?.injectDigit(digit);
   }
 
   say({ legId, text }: Say): void {

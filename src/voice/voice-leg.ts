@@ -34,6 +34,8 @@ export interface VoiceLeg {
   ): void;
   say(text: string): void;
   sendDigits(digits: string): void;
+  /** A digit that came by signaling, as if it had been pressed. */
+  injectDigit(digit: string): void;
   /** The owner puts the caller through: the agent falls silent, until it says that it failed. */
   stepAside(): void;
   stepBack(): void;
@@ -56,12 +58,11 @@ export interface VoiceLeg {
 export interface PhoneVoiceLeg extends VoiceLeg {
   readonly local: LocalMediaAddress;
   update(parameters: RtpParameters): void;
-  injectDigit(digit: string): void;
 }
 
 /** Media is a browser's WebRTC. */
 export interface WebVoiceLeg extends VoiceLeg {
   readonly answerSdp: string;
-  /** Answers a new offer of the same browser; null when it cannot be used. */
+  /** Answers a further offer of the same browser; null when it cannot be used. */
   resume(offerSdp: string): Promise<string | null>;
 }

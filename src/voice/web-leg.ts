@@ -69,7 +69,13 @@ export class WebLeg implements WorkerLeg {
 
   /** Throws what `WebRtcLeg.resume` does; the leg goes on as it was then. */
   resume(offerSdp: string): string {
-    return this.#rtc.resume(offerSdp);
+    const answerSdp = this.#rtc.resume(offerSdp);
+    this.conversation.setOnHold(this.#rtc.isOnHold);
+    return answerSdp;
+  }
+
+  injectDigit(digit: string): void {
+    this.#rtc.injectDigit(digit);
   }
 
   startConversation(message: StartConversation): void {

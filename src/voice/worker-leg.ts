@@ -11,6 +11,8 @@ export interface WorkerLeg {
   readonly media: BridgeEnd | null;
   /** Once its media can be heard. */
   startConversation(message: StartConversation): void;
+  /** A digit that came by signaling. */
+  injectDigit(digit: string): void;
   /** Stops both. No end is posted afterwards. */
   close(reason: EndReason): LegReport;
 }

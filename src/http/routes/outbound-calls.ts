@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import type { CallService, DialCallReply } from '../../call/call-service.ts';
+import type { DialCallReply } from '../../call/call-requests.ts';
+import type { CallService } from '../../call/call-service.ts';
 import { assertNever } from '../../lib/assert-never.ts';
 import type { MachineDetection } from '../../model/machine-detection.ts';
 import { asAgentId } from '../../model/ids.ts';
@@ -12,6 +13,8 @@ import { CallSummary, toSummary } from './call-shapes.ts';
 export interface OutboundCallRoutesOptions {
   readonly auth: Auth;
   readonly dial: CallService['dial'];
+  /** For test keys. */
+  readonly simulate: CallService['dial'];
 }
 
 const VARIABLES_MAX = 50;
@@ -46,7 +49,11 @@ const MachineDetectionShape = Type.Object(
 const NewCall = Type.Object(
   {
     agent_id: Type.String({ minLength: 1, maxLength: 100 }),
-    to_number: PhoneNumber('With "+" and country; without, as the country of the trunk writes it.'),
+    to_number: Type.String({
+      pattern: '^([+(]?[0-9][0-9 ().\\-/]{2,38}|sip:[a-z0-9_-]{1,32})$',
+      description:
+        'With "+" and country; without, as the country of the trunk writes it. "sip:anna" calls the browsers that are registered by that name.',
+    }),
     from_number: Type.Optional(PhoneNumber("Who calls. Left out: the trunk's own number.")),
     variables: Type.Optional(
       Type.Record(
@@ -63,7 +70,7 @@ const NewCall = Type.Object(
 /** Calls that an owner has made. */
 export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOptions> = async (
   app,
-  { auth, dial },
+  { auth, dial, simulate },
 ) => {
   app.post(
     '/v1/calls',
@@ -88,8 +95,9 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
     async (request, reply) => {
       const { agent_id, to_number: toNumber, from_number, variables = {} } = request.body;
       const { machine_detection } = request.body;
-      const { workspaceId } = auth.keyOf(request);
-      const dialed = await dial({
+      const { workspaceId, isTest } = auth.keyOf(request);
+      const begin = isTest ? simulate : dial;
+      const dialed = await begin({
         workspaceId,
         agentId: asAgentId(agent_id),
         toNumber,
@@ -116,6 +124,8 @@ function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']):
   switch (reason) {
     case 'agent-not-found':
       return new HttpError('NOT_FOUND', 'There is no such agent.');
+    case 'callee-not-registered':
+      return new HttpError('NOT_FOUND', 'No browser is registered by that name.');
     case 'agent-disabled':
       return new HttpError('PERMISSION_DENIED', 'The agent is switched off.');
     case 'call-window-restricted':

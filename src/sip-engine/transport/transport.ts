@@ -32,6 +32,8 @@ export interface Flow {
   /** Why it was not made, or broke; for people. */
   readonly failure?: string | undefined;
   send(packet: Buffer): void;
+  /** Cuts a connection; there is none to cut over UDP. */
+  destroy?(): void;
 }
 
 /** What a transport tells the engine. */
