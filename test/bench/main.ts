@@ -91,6 +91,10 @@ async function media(): Promise<void> {
   for (const legs of [1, 50, 100]) {
     rows.push(mediaRow(await benchMedia('plain-node', 'pcmu', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs)));
+    for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'] as const) {
+      rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs, { suite })));
+    }
+    rows.push(mediaRow(await benchMedia('trunkline', 'g722', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'opus', legs)));
   }
   print(rows);
