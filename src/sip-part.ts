@@ -6,6 +6,7 @@ import type { Part } from './lifecycle.ts';
 import type { Logger } from './observability/logger.ts';
 import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
 import type { SipInvite } from './signaling/sip-leg.ts';
+import type { MediaPlace } from './signaling/trunk/doctor/patient.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { sourceFilter } from './signaling/trunk/trunk-book.ts';
 import { TrunkService } from './signaling/trunk/trunk-service.ts';
@@ -31,6 +32,8 @@ export interface SipPartOptions {
   /** Who may sign in by WebSocket; left out: nobody. */
   readonly webSockets?: WebSocketAuthorizer;
   readonly onInvite: (invite: SipInvite) => void;
+  /** Where our audio is reached. */
+  readonly media: () => MediaPlace;
   /** Where our own pages are: they may open WebSockets. */
   readonly publicUrl: () => string;
 }
@@ -66,6 +69,7 @@ export class SipPart implements Part {
       keepAlive: ({ transport, ...place }, peer) =>
         this.#engine?.keepAlive(transport, transport === 'tls' ? { ...place, peer } : place) ??
         true,
+      media: options.media,
     });
   }
 

@@ -365,6 +365,8 @@ export class FakeCarrier extends EventEmitter {
     }
     const user = /<sip:([^@>]+)@/.exec(first(message, 'to'))?.[1] ?? '';
     const kept = contact.split(',')[0]?.trim() ?? '';
+    // A question (RFC 3261 §10.2.3): nothing is made or taken away.
+    if (kept === '') return answer('200 OK');
     if (asked === 0) this.bindings.delete(user);
     else this.bindings.set(user, kept);
     const granted = grantSeconds ?? asked;

@@ -36,6 +36,7 @@ const CALL_FIELDS = {
   end_reason: nullable(oneOf(REASONS)),
   blame: nullable(oneOf(BLAMES)),
   sip_status: nullable(Type.Integer()),
+  is_test: Type.Boolean({ description: 'Simulated, for a test key.' }),
 };
 export const CallSummary = Type.Object(CALL_FIELDS, { title: 'CallSummary' });
 
@@ -168,6 +169,7 @@ export function toSummary(call: CallRecord): Static<typeof CallSummary> {
     end_reason: endReason,
     blame: endReason === null ? null : blameOf(endReason),
     sip_status: call.sipStatus,
+    is_test: call.isTest ?? false,
   };
 }
 

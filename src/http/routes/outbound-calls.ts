@@ -12,6 +12,8 @@ import { CallSummary, toSummary } from './call-shapes.ts';
 export interface OutboundCallRoutesOptions {
   readonly auth: Auth;
   readonly dial: CallService['dial'];
+  /** For test keys. */
+  readonly simulate: CallService['dial'];
 }
 
 const VARIABLES_MAX = 50;
@@ -40,7 +42,7 @@ const NewCall = Type.Object(
 /** Calls that an owner has made. */
 export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOptions> = async (
   app,
-  { auth, dial },
+  { auth, dial, simulate },
 ) => {
   app.post(
     '/v1/calls',
@@ -64,8 +66,9 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
     },
     async (request, reply) => {
       const { agent_id, to_number: toNumber, from_number, variables = {} } = request.body;
-      const { workspaceId } = auth.keyOf(request);
-      const dialed = await dial({
+      const { workspaceId, isTest } = auth.keyOf(request);
+      const begin = isTest ? simulate : dial;
+      const dialed = await begin({
         workspaceId,
         agentId: asAgentId(agent_id),
         toNumber,

@@ -1,9 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { DialEvents, DialRequest, DialResult } from '../outbound-dial.ts';
 import { ENGINE_LOST_END } from '../leg-end.ts';
 import type { PlainRequest, PlainResult } from '../plain-request-client.ts';
 import type { SipSignaling } from '../sip-engine-client.ts';
 import type { SignalingLog } from '../sip-settings.ts';
+import type { Diagnosis } from './doctor/finding.ts';
+import type { MediaPlace } from './doctor/patient.ts';
+import { DIAGNOSIS_MS_MAX, diagnose } from './doctor/trunk-doctor.ts';
 import { cachedDns, systemDns } from './dns-lookup.ts';
 import { InboundPolicy, type InboundRequest, type InboundVerdict } from './inbound-policy.ts';
 import type { RegistrationStatus } from './registration.ts';
@@ -56,6 +60,8 @@ export interface TrunkServiceOptions {
   readonly onRegistration?: (trunk: string, status: RegistrationStatus) => void;
   readonly onHealth?: (trunk: string, status: TrunkHealthStatus) => void;
   readonly dns?: DnsLookup;
+  /** Where this daemon's audio is reached; for the doctor. */
+  readonly media?: () => MediaPlace;
   /** Unix time that never jumps back. */
   readonly nowMs?: () => number;
   readonly random?: () => number;
@@ -81,6 +87,13 @@ export interface TrunkTls {
   readonly caFile: string | null;
 }
 
+const LOOPBACK_MEDIA: MediaPlace = {
+  bindAddress: '127.0.0.1',
+  externalAddress: null,
+  ports: { first: 40_000, last: 40_999 },
+  codecs: ['pcmu', 'pcma'],
+};
+
 interface Running {
   readonly trunk: Trunk;
   readonly monitor: TrunkMonitor;
@@ -95,6 +108,8 @@ interface Running {
 export class TrunkService {
   readonly #options: Required<Omit<TrunkServiceOptions, 'registerTimeoutMs' | 'probeTimeoutMs'>> &
     TrunkServiceOptions;
+  /** What is not remembered. */
+  readonly #dns: DnsLookup;
   readonly #limits = new TrunkLimits();
   readonly #dialer: TrunkDialer;
   readonly #running = new Map<string, Running>();
@@ -102,6 +117,7 @@ export class TrunkService {
   #book: TrunkBook;
   #policy: InboundPolicy;
   #isStarted = false;
+  #isDiagnosing = false;
 
   constructor(options: TrunkServiceOptions) {
     const nowMs = options.nowMs ?? (() => performance.timeOrigin + performance.now());
@@ -112,8 +128,10 @@ export class TrunkService {
       keepAlive: () => true,
       onRegistration: () => {},
       onHealth: () => {},
+      media: () => LOOPBACK_MEDIA,
     };
-    const dns = cachedDns(options.dns ?? systemDns(), nowMs);
+    this.#dns = options.dns ?? systemDns();
+    const dns = cachedDns(this.#dns, nowMs);
     this.#options = { ...defaults, ...options, dns };
     this.#trunks = options.trunks;
     this.#book = new TrunkBook(options.trunks);
@@ -206,6 +224,35 @@ export class TrunkService {
   /** Calls a number: see `TrunkDialer.dial`. */
   dial(request: TrunkDialRequest, events: TrunkDialEvents): Promise<TrunkDialResult> {
     return this.#dialer.dial(request, events);
+  }
+
+  /**
+   * Looks a trunk over, within `DIAGNOSIS_MS_MAX`, and calls the number if one is given. One at a
+   * time: `busy` while another is under way. Null: there is no such trunk.
+   */
+  async diagnose(name: string, testNumber: string | null): Promise<Diagnosis | 'busy' | null> {
+    const trunk = this.find(name);
+    if (trunk === null) return null;
+    if (this.#isDiagnosing) return 'busy';
+    this.#isDiagnosing = true;
+    try {
+      const { random, nowMs, media } = this.#options;
+      return await diagnose({
+        trunk,
+        dns: this.#dns,
+        random,
+        nowMs,
+        send: (request) => this.#send(request),
+        dial: (request, events) => this.dial(request, events),
+        registration: this.#running.get(name)?.registration?.status ?? null,
+        readAuthorities: (file) => readFile(file, 'utf8'),
+        media: media(),
+        testNumber,
+        signal: AbortSignal.timeout(DIAGNOSIS_MS_MAX),
+      });
+    } finally {
+      this.#isDiagnosing = false;
+    }
   }
 
   views(): readonly TrunkView[] {
