@@ -106,6 +106,7 @@ export class OutboundParty implements Party {
     }
     this.dialog.leg = result.leg;
     this.dialog.trunk = result.trunk;
+    this.dialog.settleDigits();
     this.dialog.negotiation.signalingAddress = result.answerAddress ?? null;
     if (desk.isEnding) return result.leg.hangUp();
     desk.answered();
