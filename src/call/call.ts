@@ -252,7 +252,8 @@ export class Call {
       ...(typeof agent.timeZone === 'string' ? { time_zone: agent.timeZone } : {}),
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
-    this.#voice.startConversation(this.agent, variables, answeredAtMs);
+    const { machineDetection = null } = this.party;
+    this.#voice.startConversation(agent, variables, answeredAtMs, machineDetection);
   }
 
   #voiceEvents(): VoiceLegEvents {

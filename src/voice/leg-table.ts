@@ -166,8 +166,15 @@ export class LegTable {
       stepBack: () => thread.post({ type: 'step-back', legId }),
       ringBack: (isOn) => thread.post({ type: 'ring-back', legId, isOn }),
       bridgeTo: ({ legId: otherLegId }) => thread.post({ type: 'bridge-legs', legId, otherLegId }),
-      startConversation: (agent, variables, answeredAtMs) =>
-        thread.post({ type: 'start-conversation', legId, agent, variables, answeredAtMs }),
+      startConversation: (agent, variables, answeredAtMs, machineDetection = null) =>
+        thread.post({
+          type: 'start-conversation',
+          legId,
+          agent,
+          variables,
+          answeredAtMs,
+          machineDetection,
+        }),
       say: (text) => thread.post({ type: 'say', legId, text }),
       sendDigits: (digits) => thread.post({ type: 'send-digits', legId, digits }),
       injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),

@@ -66,6 +66,8 @@ export class PhoneLeg implements WorkerLeg {
 
   close(): LegReport {
     this.conversation.close();
-    return this.#rtp.close();
+    const { answeredBy } = this.conversation;
+    const report = this.#rtp.close();
+    return answeredBy === null ? report : { ...report, answeredBy };
   }
 }

@@ -1,6 +1,7 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
@@ -74,6 +75,8 @@ export interface StartConversation {
   readonly variables: Readonly<Record<string, string>>;
   /** Unix time of the answer (200 sent), for the greeting's latency. */
   readonly answeredAtMs: number;
+  /** First find out who answered; null: just begin. */
+  readonly machineDetection: MachineDetection | null;
 }
 
 /** A digit that came by SIP INFO. */

@@ -1,4 +1,5 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
@@ -30,6 +31,8 @@ export interface VoiceLeg {
     agent: AgentSnapshot,
     variables: Readonly<Record<string, string>>,
     answeredAtMs: number,
+    /** First find out who answered. */
+    machineDetection?: MachineDetection | null,
   ): void;
   say(text: string): void;
   sendDigits(digits: string): void;
