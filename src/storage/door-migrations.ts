@@ -50,6 +50,15 @@ export const CLICK_TO_CALL = `
   END;
 `;
 
+/** Calls and credentials of those who only try: nothing of theirs goes out by SIP. */
+export const SIMULATOR = `
+  ALTER TABLE calls ADD COLUMN is_test INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE click_to_call_credentials ADD COLUMN is_test INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX click_to_call_current;
+  CREATE UNIQUE INDEX click_to_call_current ON click_to_call_credentials (agent_id, is_test)
+    WHERE expires_at_ms IS NULL;
+`;
+
 /**
  * Events on their way to owners' servers. One is sent when `next_attempt_at_ms` has come; whoever
  * sends it moves that time on first, so that a process which dies leaves it to be sent again.
