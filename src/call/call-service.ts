@@ -158,6 +158,7 @@ export class CallService {
   async dial(request: DialCallRequest): Promise<DialCallReply> {
     const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
+    const { machineDetection = null } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
     const { callWindow = null, timeZone = null } = agent;
@@ -187,7 +188,7 @@ export class CallService {
       place.release();
       return { accepted: false, reason: permitted };
     }
-    const target = { to: toNumber, caller, variables };
+    const target = { to: toNumber, caller, variables, machineDetection };
     const party = new OutboundParty(target, trunks, pool);
     const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();

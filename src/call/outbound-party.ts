@@ -1,4 +1,5 @@
 import type { EndReason } from '../model/end-reason.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName } from '../model/media.ts';
 import type { DialProgress } from '../signaling/outbound-dial.ts';
 import type { WantedCaller } from '../signaling/trunk/outbound-policy.ts';
@@ -16,6 +17,7 @@ export interface OutboundTarget {
   readonly to: string;
   readonly caller: WantedCaller;
   readonly variables: Readonly<Record<string, string>>;
+  readonly machineDetection?: MachineDetection | null;
 }
 
 /**
@@ -24,6 +26,7 @@ export interface OutboundTarget {
  */
 export class OutboundParty implements Party {
   readonly variables: Readonly<Record<string, string>>;
+  readonly machineDetection: MachineDetection | null;
   readonly #target: OutboundTarget;
   readonly #trunks: Pick<TrunkService, 'dial'>;
   readonly #pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] };
@@ -38,6 +41,7 @@ export class OutboundParty implements Party {
     pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] },
   ) {
     this.variables = target.variables;
+    this.machineDetection = target.machineDetection ?? null;
     this.#target = target;
     this.#trunks = trunks;
     this.#pool = pool;
@@ -106,6 +110,7 @@ export class OutboundParty implements Party {
     }
     this.dialog.leg = result.leg;
     this.dialog.trunk = result.trunk;
+    this.dialog.settleDigits();
     this.dialog.negotiation.signalingAddress = result.answerAddress ?? null;
     if (desk.isEnding) return result.leg.hangUp();
     desk.answered();
