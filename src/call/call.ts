@@ -265,6 +265,7 @@ export class Call {
       },
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
+      onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;

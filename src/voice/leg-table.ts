@@ -60,6 +60,7 @@ export class LegTable {
       ...this.#handle(entry),
       local: opened.local,
       update: (parameters) => thread.post({ type: 'update-leg', legId, parameters }),
+      carryDigits: () => thread.post({ type: 'carry-digits', legId }),
     };
   }
 
@@ -102,6 +103,8 @@ export class LegTable {
         return events.onActivity(message.activity);
       case 'transfer-wanted':
         return this.#onTransferWanted(entry, message);
+      case 'digits-wanted':
+        return events.onDigitsWanted(message.digits);
       case 'conversation-ended':
         return events.onConversationEnded(message.reason, message.detail);
       case 'leg-closed':

@@ -20,6 +20,7 @@ export type ToWorker =
   | StepBack
   | TransferFailed
   | RingBack
+  | CarryDigits
   | BridgeLegs
   | WatchLeg
   | FinishConversation
@@ -126,6 +127,12 @@ export interface RingBack {
   readonly isOn: boolean;
 }
 
+/** The far side wants digits by SIP INFO: from now on they are asked for by `digits-wanted`. */
+export interface CarryDigits {
+  readonly type: 'carry-digits';
+  readonly legId: LegId;
+}
+
 /** Two legs of this worker hear each other from now on, until one is closed. */
 export interface BridgeLegs {
   readonly type: 'bridge-legs';
@@ -176,6 +183,7 @@ export type FromWorker =
   | CaptionChanged
   | ConversationChanged
   | TransferWanted
+  | DigitsWanted
   | ConversationEnded
   | LegClosed
   | WorkerReport
@@ -258,6 +266,13 @@ export interface TransferWanted {
   /** Tells answers apart. */
   readonly requestId: number;
   readonly target: TransferTarget;
+}
+
+/** Digits to be sent to the far side by SIP INFO, in order. */
+export interface DigitsWanted {
+  readonly type: 'digits-wanted';
+  readonly legId: LegId;
+  readonly digits: string;
 }
 
 /** The conversation wants the call to end: `end_call`, silence, time limit, provider failure, media timeout. */
