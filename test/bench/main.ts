@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { benchBilling } from './billing.ts';
+import { benchFlood } from './flood.ts';
+import { benchGrowth } from './growth.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
 import { findChromium } from '../support/browser.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
@@ -23,6 +25,8 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   storage,
   billing,
   start,
+  flood: floodSection,
+  growth,
 };
 
 const names = process.argv.slice(2);
@@ -89,6 +93,10 @@ async function media(): Promise<void> {
   for (const legs of [1, 50, 100]) {
     rows.push(mediaRow(await benchMedia('plain-node', 'pcmu', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs)));
+    for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'] as const) {
+      rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs, { suite })));
+    }
+    rows.push(mediaRow(await benchMedia('trunkline', 'g722', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'opus', legs)));
   }
   print(rows);
@@ -277,4 +285,38 @@ async function start(): Promise<void> {
     percentileRow('npm start to ready, ms', trunkline),
     percentileRow('node -e 0 (reference), ms', node),
   ]);
+}
+
+async function floodSection(): Promise<void> {
+  const figures = await benchFlood();
+  const { residentMib, heapMib } = figures;
+  print([
+    { what: 'packets', value: figures.packets },
+    { what: 'transactions at most', value: figures.transactionsMost },
+    { what: 'transactions 45 s later', value: figures.transactionsAfter },
+    { what: 'dialogs 45 s later', value: figures.dialogsAfter },
+    { what: 'requests refused with 503', value: figures.refused },
+    { what: 'resident MiB before', value: rounded(residentMib.before, 1) },
+    { what: 'resident MiB at most', value: rounded(residentMib.most, 1) },
+    { what: 'resident MiB after', value: rounded(residentMib.after, 1) },
+    { what: 'heap MiB before', value: rounded(heapMib.before, 1) },
+    { what: 'heap MiB after', value: rounded(heapMib.after, 1) },
+    { what: 'calls tried meanwhile', value: figures.callsTried },
+    { what: 'calls answered meanwhile', value: figures.callsAnswered },
+  ]);
+}
+
+async function growth(): Promise<void> {
+  const { calls, before, after } = await benchGrowth();
+  print(
+    [
+      { what: 'before', ...before },
+      { what: `after ${calls} calls`, ...after },
+    ].map(({ what, descriptors, residentMib, heapMib }) => ({
+      what,
+      descriptors,
+      'resident MiB': rounded(residentMib, 1),
+      'heap MiB': rounded(heapMib, 1),
+    })),
+  );
 }
