@@ -8,6 +8,7 @@ import { journalOf } from './call-journal.ts';
 import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
+import { CallSimulation } from './call-simulation.ts';
 import { ChatPart } from './chat-part.ts';
 import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
@@ -19,6 +20,7 @@ import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
 import { observeTurn } from './observability/observe-turn.ts';
+import type { MediaPlace } from './signaling/trunk/doctor/patient.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { routesOf } from './routes.ts';
 import { SipPart } from './sip-part.ts';
@@ -27,6 +29,7 @@ import { openSealedBox } from './storage/sealing-key.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { VoicePool, type VoicePoolOptions } from './voice/voice-pool.ts';
 import type { VoiceWorkerData } from './voice/worker-thread.ts';
+import { WebhooksPart } from './webhooks-part.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -49,6 +52,9 @@ export class Gateway {
   readonly pool: VoicePool;
   readonly sip: SipPart;
   readonly chat: ChatPart;
+  readonly webhooks: WebhooksPart;
+  /** Calls of test keys. */
+  readonly simulation: CallSimulation;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -80,11 +86,19 @@ export class Gateway {
       },
       onWorkerReport: (worker, report) => this.#workers.set(worker, { worker, ...report }),
     });
+    this.doors = new BrowserDoors({
+      storage: () => this.storage,
+      calls: () => this.calls,
+      snapshot: (agent) => this.agents.snapshot(agent),
+      log,
+    });
     this.sip = new SipPart({
+      webSockets: this.doors.signIn,
       config: config.sip,
       trunks: config.trunks,
       log,
       publicUrl: () => this.http.publicUrl,
+      media: () => mediaPlaceOf(config, this.pool),
       onInvite: (invite) => {
         if (this.#calls === null) invite.refuse(503, { retryAfterSeconds: 10 });
         else void this.#calls.onInvite(invite);
@@ -97,27 +111,18 @@ export class Gateway {
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
     });
-    this.doors = new BrowserDoors({
+    this.webhooks = new WebhooksPart({
+      config: config.webhooks,
       storage: () => this.storage,
-      calls: () => this.calls,
-      snapshot: (agent) => this.agents.snapshot(agent),
       log,
     });
+    this.simulation = this.#createSimulation();
     this.http = this.#createHttp(version);
-    this.metrics.observe({
-      callsLive: () => this.#calls?.liveCount ?? 0,
-      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
-      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
-      sipTotals: () => this.sip.totals(),
-      workers: () => [...this.#workers.values()],
-      trunks: () =>
-        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
-          ...trunk,
-          isRegistered: registration?.isRegistered ?? null,
-        })),
-    });
+    this.#observe();
     this.parts = [
       this.#storagePart(),
+      this.webhooks,
+      this.simulation,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -163,13 +168,40 @@ export class Gateway {
     const lines = [
       'Trunkline is up',
       `  Talk to it   ${this.http.publicUrl}/try/${DEMO_AGENT_ID}`,
-      `  Dial it      sip:demo@${this.sip.address}`,
+      `  Dial it      sip:demo@${this.sip.address.replace(/^0\.0\.0\.0:/, '127.0.0.1:')}`,
       `  API          ${this.http.publicUrl}/docs`,
     ];
     if (adminKey !== null && adminKeyFile !== null) {
-      lines.push(`  Admin key    ${adminKey}   (also in ${relative(process.cwd(), adminKeyFile)})`);
+      const near = relative(process.cwd(), adminKeyFile);
+      const file = near.startsWith('..') ? adminKeyFile : near;
+      lines.push(`  Admin key    ${adminKey}   (also in ${file})`);
     }
     return `${lines.join('\n')}\n`;
+  }
+
+  #createSimulation(): CallSimulation {
+    return new CallSimulation({
+      storage: () => this.storage,
+      observer: allObservers([this.feed, this.webhooks.observer]),
+      isDraining: () => this.admission.isDraining,
+      completionOf: (id) => this.webhooks.completionOf(id),
+      log: this.#log,
+    });
+  }
+
+  #observe(): void {
+    this.metrics.observe({
+      callsLive: () => this.#calls?.liveCount ?? 0,
+      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
+      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
+      sipTotals: () => this.sip.totals(),
+      workers: () => [...this.#workers.values()],
+      trunks: () =>
+        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
+          ...trunk,
+          isRegistered: registration?.isRegistered ?? null,
+        })),
+    });
   }
 
   #createHttp(version: string): HttpPart {
@@ -185,7 +217,10 @@ export class Gateway {
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
+      webhooks: this.webhooks,
+      simulation: this.simulation,
       clickToCall: clickToCallDoor({
+        simulate: (request) => this.simulation.dial(request),
         storage: () => this.storage,
         calls: () => this.calls,
         hasTrunks: () => this.#trunks.length > 0,
@@ -273,14 +308,26 @@ export class Gateway {
     const { storage } = this;
     return new CallService({
       pool: this.pool,
-      journal: journalOf(storage, this.billing.meter),
+      journal: journalOf(storage, {
+        tariffOf: (call) => this.billing.meter.tariffOf(call),
+        chargesOf: (call, ending) => [
+          ...this.billing.meter.chargesOf(call, ending),
+          ...this.webhooks.completionOf(call.id),
+        ],
+        settled: (call) => this.billing.meter.settled(call),
+      }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
       directory: this.agents,
       trunks: this.sip.trunks,
+      browsers: {
+        take: (invite) => this.doors.signIn.take(invite),
+        bindingsOf: (...whose) => this.doors.signIn.bindingsOf(...whose),
+        dial: (...call) => this.sip.signaling.dial(...call),
+      },
       admission: this.admission,
       gate: this.billing.meter,
-      observer: allObservers([this.#reporter(), this.feed]),
+      observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }
 
@@ -297,6 +344,11 @@ export class Gateway {
       },
     };
   }
+}
+
+function mediaPlaceOf({ media }: Config, { codecs }: VoicePool): MediaPlace {
+  const { host: bindAddress, externalAddress = null, ports } = media;
+  return { bindAddress, externalAddress, ports, codecs };
 }
 
 function createVoicePool(
@@ -316,6 +368,7 @@ function createVoicePool(
       index,
       workers,
       rtpTimeoutMs: media.rtpTimeoutSeconds * 1000,
+      hasStrictSources: media.strictSources,
     }),
     log,
     ...listeners,

@@ -1,12 +1,14 @@
 import { createInstantLinkDoor, type InstantLinkDoor } from './access/instant-links.ts';
 import { PublicAdmission } from './access/public-admission.ts';
 import { PublicCalls } from './access/public-calls.ts';
+import { createSipCredentials, type SipCredentialBook } from './access/sip-credentials.ts';
 import { SignedTokens } from './access/signed-tokens.ts';
 import { createWebCallTokens, type WebCallTokens } from './access/web-call-tokens.ts';
 import type { CallService } from './call/call-service.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import type { Logger } from './observability/logger.ts';
 import type { NewAgent } from './storage/agent-repository.ts';
+import { SipSignIn } from './sip-sign-in.ts';
 import type { Storage } from './storage/storage.ts';
 
 export interface BrowserDoorsOptions {
@@ -17,7 +19,7 @@ export interface BrowserDoorsOptions {
 }
 
 interface Opened {
-  readonly signed: SignedTokens;
+  readonly credentials: SipCredentialBook;
   readonly tokens: WebCallTokens;
   readonly admission: PublicAdmission;
   readonly links: InstantLinkDoor;
@@ -26,18 +28,30 @@ interface Opened {
 /** How browsers reach an agent. Nothing here may be asked for before storage is open. */
 export class BrowserDoors {
   readonly calls: PublicCalls;
+  readonly signIn: SipSignIn;
   readonly #options: BrowserDoorsOptions;
   #opened: Opened | null = null;
 
   constructor(options: BrowserDoorsOptions) {
     this.#options = options;
+    const onError = (err: unknown) =>
+      options.log.error({ err }, 'a public call could not be counted');
+    this.signIn = new SipSignIn({
+      credentials: () => this.credentials,
+      tokens: () => this.tokens,
+      admission: () => this.admission,
+      agents: () => options.storage().agents,
+      snapshot: options.snapshot,
+      onError,
+      nowMs: Date.now,
+    });
     this.calls = new PublicCalls({
       findAgent: (id) => options.storage().agents.findForCall(id),
       snapshot: options.snapshot,
       admission: () => this.admission,
       tokens: () => this.tokens,
       links: () => this.links,
-      onError: (err) => options.log.error({ err }, 'a public call could not be counted'),
+      onError,
       calls: options.calls,
     });
   }
@@ -52,6 +66,11 @@ export class BrowserDoors {
     return this.#open.admission;
   }
 
+  /** Names and passwords for SIP over WebSocket. */
+  get credentials(): SipCredentialBook {
+    return this.#open.credentials;
+  }
+
   /** Who may come in by an instant voice link. */
   get links(): InstantLinkDoor {
     return this.#open.links;
@@ -63,7 +82,7 @@ export class BrowserDoors {
     const nowMs = Date.now;
     const signed = new SignedTokens(storage.webCalls, nowMs);
     this.#opened = {
-      signed,
+      credentials: createSipCredentials(signed, storage.apiKeys, nowMs),
       tokens: createWebCallTokens({ ...storage, signed, nowMs }),
       admission: new PublicAdmission({ admissions: storage.publicAdmissions, nowMs }),
       links: createInstantLinkDoor(storage.instantLinks, nowMs),

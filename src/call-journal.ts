@@ -11,7 +11,7 @@ export interface CallAccounts {
   /** What is written in the transaction that ends it. */
   chargesOf(call: CallRecord, ending: CallEnding): readonly Write[];
   /** Those writes are durable. Once for a call; may not throw. */
-  settled(call: CallRecord): void;
+  settled?(call: CallRecord): void;
 }
 
 /** What storage calls its rows, in the words of the call room. */
@@ -27,7 +27,7 @@ export function journalOf({ calls }: Pick<Storage, 'calls'>, accounts: CallAccou
     turn: (id, turn) => calls.appendTurn(id, turn),
     ended: async (call, ending) => {
       const isTaken = await calls.end(call.id, ending, accounts.chargesOf(call, ending));
-      if (isTaken) accounts.settled(call);
+      if (isTaken) accounts.settled?.(call);
       return isTaken;
     },
   };

@@ -32,6 +32,7 @@ export interface Config {
   readonly llm: LlmSettings;
   readonly tts: TtsSettings;
   readonly mail: CamelKeys<RawConfig['mail']>;
+  readonly webhooks: CamelKeys<RawConfig['webhooks']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
   readonly billing: CamelKeys<RawConfig['billing']>;
   readonly caps: CamelKeys<RawConfig['caps']>;
@@ -252,6 +253,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
     llm: toLlm(raw.llm),
     tts: toTts(raw.tts),
     mail: camelKeys(raw.mail),
+    webhooks: camelKeys(raw.webhooks),
     limits: camelKeys(raw.limits),
     billing: camelKeys(raw.billing),
     caps: camelKeys(raw.caps),

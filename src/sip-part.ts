@@ -6,11 +6,17 @@ import type { Part } from './lifecycle.ts';
 import type { Logger } from './observability/logger.ts';
 import { connectSipEngine, type SipSignaling } from './signaling/sip-engine-client.ts';
 import type { SipInvite } from './signaling/sip-leg.ts';
+import type { MediaPlace } from './signaling/trunk/doctor/patient.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import { sourceFilter } from './signaling/trunk/trunk-book.ts';
 import { TrunkService } from './signaling/trunk/trunk-service.ts';
 import type { WebSocketAuthorizer } from './signaling/web-socket-authorizer.ts';
 import { type RunningSipEngine, startSipEngine } from './sip-engine/sip-engine.ts';
+import {
+  DEFAULT_GUARD_LIMITS,
+  type GuardAlarm,
+  type GuardLimits,
+} from './sip-engine/guard/source-guard.ts';
 import {
   refuseUpgrade,
   type WebSocketAcceptorOptions,
@@ -26,6 +32,8 @@ export interface SipPartOptions {
   /** Who may sign in by WebSocket; left out: nobody. */
   readonly webSockets?: WebSocketAuthorizer;
   readonly onInvite: (invite: SipInvite) => void;
+  /** Where our audio is reached. */
+  readonly media: () => MediaPlace;
   /** Where our own pages are: they may open WebSockets. */
   readonly publicUrl: () => string;
 }
@@ -58,6 +66,10 @@ export class SipPart implements Part {
       signaling: () => this.#signaling,
       log: options.log,
       sipPort: () => this.#port,
+      keepAlive: ({ transport, ...place }, peer) =>
+        this.#engine?.keepAlive(transport, transport === 'tls' ? { ...place, peer } : place) ??
+        true,
+      media: options.media,
     });
   }
 
@@ -157,7 +169,9 @@ export class SipPart implements Part {
       webSockets: webSocketOptions(this.#options),
       tls: { listener: tlsListener(config), findPeer: (place) => this.#tlsPeer(place) },
       limits: { transactionsMax: config.transactionsMax },
-      guard: { packetsPerSecond: config.packetsPerSecondPerSource },
+      guard: guardLimits(config),
+      trustsSource: (address) => this.trunks.isSource(address),
+      onAlarm: (alarm) => this.#warn(alarm),
     });
     this.#port = this.#engine.listening[0]?.port ?? this.#port;
     return { ...this.#engine.admin, secret };
@@ -169,6 +183,12 @@ export class SipPart implements Part {
     const { caFile, ...peer } = found;
     // Read for each connection, which are few: a file that was replaced counts at once.
     return caFile === null ? peer : { ...peer, ca: readFileSync(caFile, 'utf8') };
+  }
+
+  #warn({ type, ...facts }: GuardAlarm): void {
+    const { log } = this.#options;
+    if (type === 'banned') log.warn(facts, 'a source of SIP is ignored for a while');
+    else log.warn(facts, 'a trusted source of SIP sends too much; part of it is dropped');
   }
 
   /** Its calls have been told already, by the connection that was lost. */
@@ -199,6 +219,21 @@ function webSocketOptions({ config, publicUrl }: SipPartOptions): WebSocketAccep
     connectionsPerSourceMax: config.websocketConnectionsPerSourceMax,
     isOriginAllowed: (origin, request) =>
       isOriginAllowed(origin, request, { publicUrl: publicUrl(), origins }),
+  };
+}
+
+function guardLimits(config: Config['sip']): Partial<GuardLimits> {
+  const { packetsPerSecondPerSource: packetsPerSecond } = config;
+  return {
+    packetsPerSecond,
+    packetsBurst: 2 * packetsPerSecond,
+    newCallsPerSecond: config.newCallsPerSecondPerSource,
+    banMs: config.banSeconds * 1000,
+    offencesMax: {
+      ...DEFAULT_GUARD_LIMITS.offencesMax,
+      malformed: config.banAfterMalformed,
+      credentials: config.banAfterWrongPasswords,
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-import type { CallService, WebCallReply, WebResumption } from '../call/call-service.ts';
+import type { WebCallReply, WebResumption } from '../call/call-requests.ts';
+import type { CallService } from '../call/call-service.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallDoor } from '../model/call.ts';
 import type { AgentId, CallId } from '../model/ids.ts';
@@ -175,6 +176,7 @@ function replyOf(reply: WebCallReply): PublicCallReply {
       return { type: 'busy', retryAfterSeconds };
     case 'bad-offer':
     case 'no-common-codec':
+    case 'encryption-required':
       return { type: 'bad-offer' };
     default:
       return { type: 'unavailable', retryAfterSeconds };

@@ -7,7 +7,7 @@ import type { WebCallRepository } from '../storage/web-call-repository.ts';
  * prefix `_` id `.` key id `.` expiry `.` subject `.` signature of all before it.
  *
  * `wct` lets the holder of a shared key call an agent once, `owt` an owner. `wsc` is an owner's
- * credential for SIP; its subject is `workspace:user`.
+ * credential for SIP; its subject is `workspace~user`.
  */
 export type SignedPrefix = 'wct' | 'owt' | 'wsc';
 
@@ -21,7 +21,7 @@ export interface SignedBody {
   readonly subject: string;
 }
 
-const BODY = /^(wct|owt|wsc)_(\w{16})\.((?:shk|key)_\w{16})\.(\d{10,16})\.([\w:-]{1,160})$/;
+const BODY = /^(wct|owt|wsc)_(\w{16})\.((?:shk|key)_\w{16})\.(\d{10,16})\.([\w~-]{1,160})$/;
 const SIGNATURE_LENGTH = 43;
 const ID_LENGTH = 16;
 

@@ -1,18 +1,30 @@
 import type { AgentSnapshot } from '../model/agent.ts';
-import type { CallDoor, CallRecord } from '../model/call.ts';
+import type { CallRecord } from '../model/call.ts';
 import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
-import type { SipInvite } from '../signaling/sip-leg.ts';
+import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
+import type { WantedCaller } from '../signaling/trunk/outbound-policy.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
-import { TrunkDialError, type TrunkDialErrorCode } from '../signaling/trunk/trunk-dialer.ts';
+import { TrunkDialError } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
+import { type CallOrigin, originOf, WEB_ORIGIN } from './call-origin.ts';
 import { isWithin } from './call-window.ts';
+import type {
+  BrowserLines,
+  DialCallReply,
+  DialCallRequest,
+  DialPreviewReply,
+  WebCallReply,
+  WebCallRequest,
+  WebResumption,
+} from './call-requests.ts';
+import { CalledBrowserParty } from './called-browser-party.ts';
 import { Call, type CallListener, type CallParts } from './call.ts';
 import { type InboundLine, lineOf } from './inbound-line.ts';
 import type { CallEnding } from './journal.ts';
@@ -20,7 +32,9 @@ import { OutboundParty } from './outbound-party.ts';
 import type { Party } from './party.ts';
 import { type RefusalReason, refusalStatus } from './refusal-status.ts';
 import { SipParty } from './sip-party.ts';
-import { type WebAnswer, WebParty } from './web-party.ts';
+import type { TransferOrder, TransferReply } from './transfer/call-transfers.ts';
+import { WebParty } from './web-party.ts';
+import { WebSipParty } from './web-sip-party.ts';
 
 /** Who answers what was dialed. */
 export interface AgentDirectory {
@@ -31,58 +45,26 @@ export interface AgentDirectory {
   findByDialed(user: string, trunk: Trunk | null): Promise<AgentSnapshot | null>;
   /** An agent of that workspace; null: it has none of that id. */
   findOwned(workspaceId: WorkspaceId, id: AgentId): Promise<AgentSnapshot | null>;
+  /**
+   * Who calls when an agent does: the number that was asked for, else the one that is the
+   * agent's, else whatever the trunk has.
+   */
+  callerOf(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    fromNumber: string | null,
+  ): Promise<WantedCaller>;
 }
 
 export interface CallServiceOptions extends CallParts {
-  readonly pool: Pick<VoicePool, 'openLeg' | 'openWebLeg' | 'codecs'>;
+  readonly pool: Pick<VoicePool, 'openLeg' | 'openLegBeside' | 'openWebLeg' | 'codecs'>;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
+  readonly browsers: BrowserLines;
   readonly admission: Admission;
   /** Asked after `admission`, for what the workspace may have. */
   readonly gate: CallGate;
   readonly observer: CallObserver;
-}
-
-/** An owner who wants an agent to call somebody. */
-export interface DialCallRequest {
-  readonly workspaceId: WorkspaceId;
-  readonly agentId: AgentId;
-  /** With `+`, or as the trunk's country writes it. */
-  readonly toNumber: string;
-  /** null: the trunk's own. */
-  readonly fromNumber: string | null;
-  readonly variables: Readonly<Record<string, string>>;
-  /** Who asked for it. */
-  readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
-}
-
-export type DialCallReply =
-  | { readonly accepted: true; readonly record: CallRecord }
-  | {
-      readonly accepted: false;
-      readonly reason:
-        | 'agent-not-found'
-        | 'call-window-restricted'
-        | Refusal['reason']
-        | GateRefusal['reason']
-        | 'internal-error'
-        | TrunkDialErrorCode;
-    };
-
-/** Whom a call would reach, and as whom; or why there would be none. */
-export type DialPreviewReply =
-  | { readonly accepted: true; readonly from: string; readonly to: string }
-  | { readonly accepted: false; readonly reason: TrunkDialErrorCode };
-
-/** A browser that wants to speak to an agent. */
-export interface WebCallRequest {
-  readonly agent: AgentSnapshot;
-  readonly door: CallDoor;
-  readonly offerSdp: string;
-  /** The two have met. At most once. */
-  readonly onAnswered: () => void;
-  /** The call is over, or there will be none. Exactly once. */
-  readonly onOver: () => void;
 }
 
 /** Whoever gave the call its place. */
@@ -90,18 +72,6 @@ interface CallOwner {
   readonly release: () => void;
   readonly onAnswered?: () => void;
 }
-
-/** The browser of a live call offers again, e.g. since its network changed. */
-export interface WebResumption {
-  /** null: whoever has the token may resume it. */
-  readonly agentId: AgentId | null;
-  readonly resumeToken: string;
-  readonly offerSdp: string;
-}
-
-export type WebCallReply =
-  | (Extract<WebAnswer, { accepted: true }> & { readonly callId: CallId })
-  | Extract<WebAnswer, { accepted: false }>;
 
 /** Every live call, and the one place where a new one begins. */
 export class CallService {
@@ -118,6 +88,8 @@ export class CallService {
 
   /** Decides an INVITE. Never rejects. */
   async onInvite(invite: SipInvite): Promise<void> {
+    if (invite.signedInAs !== null) return this.#onSignedIn(invite);
+    if (invite.replaces !== null) return this.#takeOver(invite, invite.replaces);
     const { admission, directory, trunks, log } = this.#options;
     const line = lineOf(invite, invite.trunk === null ? null : trunks.find(invite.trunk));
     if (admission.isDraining) return this.#refuse(invite, line, null, 'draining');
@@ -142,6 +114,43 @@ export class CallService {
     await this.#add(record, permitted, party, { release }).begin();
   }
 
+  /** An INVITE by WebSocket. Its caller has signed in, and what that allows is known. */
+  async #onSignedIn(invite: SipInvite): Promise<void> {
+    const { admission, browsers, pool } = this.#options;
+    const signedIn = browsers.take(invite);
+    if (signedIn === null) return invite.refuse(403);
+    const { agent, caller, dialed, onAnswered, onOver } = signedIn;
+    // Nobody of the public takes the place of somebody else in a call.
+    if (invite.replaces !== null) {
+      onOver();
+      return invite.refuse(403);
+    }
+    const line: InboundLine = {
+      trunk: null,
+      fromNumber: caller,
+      toNumber: dialed,
+      variables: {},
+      networkFacts: null,
+    };
+    const place = admission.admit(agent);
+    if (!place.admitted) {
+      onOver();
+      return this.#refuse(invite, line, agent, place.reason);
+    }
+    const release = () => {
+      place.release();
+      onOver();
+    };
+    const record = this.#newRecord(agent, originOf(invite, line));
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      release();
+      return this.#refuse(invite, line, agent, permitted);
+    }
+    const party = new WebSipParty(invite, pool);
+    await this.#add(record, permitted, party, { release, onAnswered }).begin();
+  }
+
   /**
    * Calls a number for an owner. Refused before anything is sent or written; once accepted,
    * whatever happens is on the call. Rejects only when storage fails.
@@ -149,13 +158,17 @@ export class CallService {
   async dial(request: DialCallRequest): Promise<DialCallReply> {
     const { admission, directory, gate, trunks, pool, nowMs } = this.#options;
     const { workspaceId, agentId, toNumber, fromNumber, variables, door } = request;
+    const { machineDetection = null } = request;
     const agent = await directory.findOwned(workspaceId, agentId);
     if (agent === null) return { accepted: false, reason: 'agent-not-found' };
     const { callWindow = null, timeZone = null } = agent;
     if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
       return { accepted: false, reason: 'call-window-restricted' };
     }
-    const numbers = this.previewDial(request);
+    const user = BROWSER_ADDRESS.exec(toNumber)?.[1];
+    if (user !== undefined) return this.#dialBrowser(agent, user, request);
+    const caller = await directory.callerOf(workspaceId, agentId, fromNumber);
+    const numbers = this.#preview(toNumber, caller);
     if (!numbers.accepted) return numbers;
     if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
       return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
@@ -175,7 +188,7 @@ export class CallService {
       place.release();
       return { accepted: false, reason: permitted };
     }
-    const target = { to: toNumber, from: fromNumber, variables };
+    const target = { to: toNumber, caller, variables, machineDetection };
     const party = new OutboundParty(target, trunks, pool);
     const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
@@ -184,13 +197,50 @@ export class CallService {
     return { accepted: true, record };
   }
 
+  /** Calls somebody of the agent's workspace whose browser is registered. */
+  async #dialBrowser(
+    agent: AgentSnapshot,
+    user: string,
+    { variables, door }: DialCallRequest,
+  ): Promise<DialCallReply> {
+    const { admission, browsers, pool } = this.#options;
+    const bindings = browsers.bindingsOf(agent.workspaceId, user);
+    if (bindings.length === 0) return { accepted: false, reason: 'callee-not-registered' };
+    const place = admission.admit(agent);
+    if (!place.admitted) return { accepted: false, reason: place.reason };
+    const origin: CallOrigin = {
+      direction: 'outbound',
+      door,
+      fromNumber: '',
+      toNumber: `sip:${user}`,
+      sipCallId: null,
+    };
+    const record = this.#newRecord(agent, origin);
+    const permitted = await this.#permit(record, agent);
+    if (typeof permitted === 'string') {
+      place.release();
+      return { accepted: false, reason: permitted };
+    }
+    const from = { user: agent.id, displayName: agent.displayName };
+    const callee = { bindings, from, variables };
+    const party = new CalledBrowserParty(callee, browsers.dial, pool);
+    const call = this.#add(record, permitted, party, { release: () => place.release() });
+    void call.begin();
+    await call.recorded;
+    return { accepted: true, record };
+  }
+
   /** What the trunks would say to a call: nothing is sent, counted or written. */
-  previewDial({
-    toNumber,
-    fromNumber,
-  }: Pick<DialCallRequest, 'toNumber' | 'fromNumber'>): DialPreviewReply {
+  async previewDial(
+    request: Pick<DialCallRequest, 'workspaceId' | 'agentId' | 'toNumber' | 'fromNumber'>,
+  ): Promise<DialPreviewReply> {
+    const { workspaceId, agentId, toNumber, fromNumber } = request;
+    const { directory } = this.#options;
+    return this.#preview(toNumber, await directory.callerOf(workspaceId, agentId, fromNumber));
+  }
+
+  #preview(toNumber: string, caller: WantedCaller): DialPreviewReply {
     try {
-      const caller = { number: fromNumber };
       const numbers = this.#options.trunks.preview({ to: toNumber, caller, trunk: null });
       return { accepted: true, ...numbers };
     } catch (error) {
@@ -268,6 +318,16 @@ export class CallService {
     }
   }
 
+  /** Puts a live call of the workspace through to a number; null: it is not live here. */
+  async transfer(
+    workspaceId: WorkspaceId,
+    id: CallId,
+    order: TransferOrder,
+  ): Promise<TransferReply | null> {
+    const call = this.#calls.get(id);
+    return call?.record.workspaceId === workspaceId ? call.transfer(order) : null;
+  }
+
   /** A place of the daemon and its agent, and a channel of the trunk; or neither. */
   #takeInbound(agent: AgentSnapshot, { trunk }: InboundLine): Place | Refusal {
     const place = this.#options.admission.admit(agent);
@@ -282,6 +342,20 @@ export class CallService {
       place.release();
     };
     return { admitted: true, release };
+  }
+
+  /** The INVITE takes the place of a caller: no new call, and no agent to look for. */
+  async #takeOver(invite: SipInvite, replaced: SipLeg): Promise<void> {
+    const { log } = this.#options;
+    const call = [...this.#calls.values()].find(({ party }) => party.dialog?.leg === replaced);
+    if (call === undefined) return invite.refuse(481);
+    try {
+      const isTaken = await call.takeOver(invite);
+      log.info({ callId: call.record.id, isTaken }, 'a caller is replaced by another');
+    } catch (error) {
+      log.error({ err: error }, 'a call could not be taken over');
+      invite.refuse(500);
+    }
   }
 
   /**
@@ -378,23 +452,5 @@ export class CallService {
   }
 }
 
-/** Where a call came from. */
-type CallOrigin = Pick<CallRecord, 'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId'>;
-
-/** Nobody knows who sits at a browser. */
-const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
-  direction: 'inbound',
-  fromNumber: '',
-  toNumber: '',
-  sipCallId: null,
-};
-
-function originOf(invite: SipInvite, { fromNumber, toNumber }: InboundLine): CallOrigin {
-  return {
-    direction: 'inbound',
-    door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
-    fromNumber,
-    toNumber,
-    sipCallId: invite.sipCallId,
-  };
-}
+/** Somebody at a browser, not at a telephone. */
+const BROWSER_ADDRESS = /^sip:([a-z0-9_-]{1,32})$/;

@@ -6,21 +6,25 @@ import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
-import { SdpError } from '../signaling/sdp/sdp-error.ts';
+import { SDP_VERDICTS, SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
-import type { SipLegEnd } from '../signaling/sip-leg.ts';
+import type { SipInvite, SipLegEnd } from '../signaling/sip-leg.ts';
 import { VoiceError, type VoiceErrorCode } from '../voice/voice-error.ts';
 import type { VoiceLeg, VoiceLegEvents } from '../voice/voice-leg.ts';
 import { type CallEventType, type CallState, nextCallState } from './call-state.ts';
 import type { CallEnding, CallJournal } from './journal.ts';
 import type { CallDesk, Party, PartyEnd } from './party.ts';
 import type { RefusalReason } from './refusal-status.ts';
+import {
+  CallTransfers,
+  type TransferOrder,
+  type TransferParts,
+  type TransferReply,
+} from './transfer/call-transfers.ts';
 
-export interface CallParts {
+export interface CallParts extends TransferParts {
   readonly journal: CallJournal;
   readonly log: Logger;
-  /** Unix time, with fractions of a millisecond. */
-  readonly nowMs: () => number;
 }
 
 /** What a call tells its service. */
@@ -59,6 +63,8 @@ export class Call {
   #answeredAtMs: number | null = null;
   #voice: VoiceLeg | null = null;
   #isConversing = false;
+  readonly #desk: CallDesk;
+  readonly #transfers: CallTransfers;
   readonly #captionWatchers = new Set<(caption: Caption) => void>();
   readonly #turns: TranscriptTurn[] = [];
 
@@ -77,6 +83,15 @@ export class Call {
     this.#log = parts.log.child({ callId: record.id });
     this.ended = new Promise((resolve) => {
       this.#settleEnded = resolve;
+    });
+    this.#desk = this.#createDesk();
+    this.#transfers = new CallTransfers(parts, {
+      record,
+      party,
+      desk: this.#desk,
+      voice: () => (this.#state === 'active' ? this.#voice : null),
+      log: this.#log,
+      onStage: (transfer) => listener.onProgress(this, { type: 'transfer', transfer }),
     });
   }
 
@@ -102,7 +117,7 @@ export class Call {
   async begin(): Promise<void> {
     this.#recorded = this.#write('started', this.#parts.journal.started(this.#record));
     try {
-      await this.party.join(this.#desk());
+      await this.party.join(this.#desk);
     } catch (error) {
       this.#onJoinFailed(error);
     }
@@ -113,6 +128,16 @@ export class Call {
     if (!this.#isConversing || this.#state !== 'active') return false;
     this.#voice?.say(text);
     return true;
+  }
+
+  /** Puts the caller through to a number; what becomes of it is told as progress. */
+  transfer(order: TransferOrder): Promise<TransferReply> {
+    return this.#transfers.order(order);
+  }
+
+  /** Somebody comes in the caller's place (RFC 3891). Never rejects. */
+  takeOver(invite: SipInvite): Promise<boolean> {
+    return this.#transfers.takeOver(invite);
   }
 
   /** Presses keys on the line. False when there is no conversation. */
@@ -150,7 +175,7 @@ export class Call {
     return this.hangUp(reason);
   }
 
-  #desk(): CallDesk {
+  #createDesk(): CallDesk {
     const isEnding = () => this.#isEnding();
     const isConversing = () => this.#isConversing;
     return {
@@ -174,6 +199,7 @@ export class Call {
       },
       answered: () => this.#onAnswered(),
       converse: () => this.#converse(),
+      referred: (refer) => void this.#transfers.follow(refer),
       end: (reason, end) => this.#endNow(reason, end),
     };
   }
@@ -226,7 +252,8 @@ export class Call {
       ...(typeof agent.timeZone === 'string' ? { time_zone: agent.timeZone } : {}),
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
-    this.#voice.startConversation(this.agent, variables, answeredAtMs);
+    const { machineDetection = null } = this.party;
+    this.#voice.startConversation(agent, variables, answeredAtMs, machineDetection);
   }
 
   #voiceEvents(): VoiceLegEvents {
@@ -237,6 +264,8 @@ export class Call {
         for (const watcher of this.#captionWatchers) watcher(caption);
       },
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
+      onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
+      onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;
@@ -257,7 +286,7 @@ export class Call {
     if (this.#isEnding()) return;
     this.#advance('hangup');
     // A bug while releasing must not leave `ended` pending for ever.
-    this.#release(reason, end)
+    this.#release(this.#transfers.reasonAtEnd(reason), end)
       .catch((error: unknown) => this.#log.fatal({ err: error }, 'a call could not be released'))
       .finally(() => this.#settleEnded());
   }
@@ -268,6 +297,7 @@ export class Call {
     const [report] = await Promise.all([
       this.#voice?.close(reason) ?? Promise.resolve<LegReport | null>(null),
       this.party.leave(reason),
+      this.#transfers.close(reason),
     ]);
     this.#advance('released');
     const ending: CallEnding = {
@@ -276,6 +306,7 @@ export class Call {
       sipStatus: end?.sipStatus ?? null,
       detail: end?.detail ?? null,
       report,
+      transfers: this.#transfers.records,
     };
     this.#listener.onEnded(this, ending);
     await this.#write('ended', this.#parts.journal.ended(this.record, ending));
@@ -312,9 +343,7 @@ function endOfInvite(error: unknown): SipLegEnd | null {
 }
 
 function reasonOf(error: unknown): RefusalReason {
-  if (error instanceof SdpError) {
-    return error.code === 'SDP_NO_COMMON_CODEC' ? 'no-common-codec' : 'bad-offer';
-  }
+  if (error instanceof SdpError) return SDP_VERDICTS[error.code].reason;
   return error instanceof VoiceError ? VOICE_REASONS[error.code] : 'internal-error';
 }
 

@@ -1,5 +1,10 @@
+import type { NetworkFacts } from '../model/call.ts';
 import type { SipInvite } from '../signaling/sip-leg.ts';
-import { identityOf, identityVariables } from '../signaling/trunk/caller-identity.ts';
+import {
+  identityOf,
+  identityVariables,
+  networkFactsOf,
+} from '../signaling/trunk/caller-identity.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 
 /** By which trunk an INVITE came, and who calls whom by that trunk's word. */
@@ -9,6 +14,8 @@ export interface InboundLine {
   readonly fromNumber: string;
   readonly toNumber: string;
   readonly variables: Readonly<Record<string, string>>;
+  /** Null without a trunk: nobody vouches for what such an INVITE says. */
+  readonly networkFacts: NetworkFacts | null;
 }
 
 /** What stands for the number of a caller who hides it. */
@@ -17,7 +24,7 @@ const HIDDEN = 'anonymous';
 export function lineOf(invite: SipInvite, trunk: Trunk | null): InboundLine {
   if (trunk === null) {
     const [fromNumber, toNumber] = [invite.from.user, invite.dialed.user];
-    return { trunk, fromNumber, toNumber, variables: {} };
+    return { trunk, fromNumber, toNumber, variables: {}, networkFacts: null };
   }
   const identity = identityOf(invite, trunk);
   return {
@@ -25,5 +32,6 @@ export function lineOf(invite: SipInvite, trunk: Trunk | null): InboundLine {
     fromNumber: identity.isPrivate ? HIDDEN : identity.caller,
     toNumber: identity.dialed,
     variables: identityVariables(identity, invite),
+    networkFacts: networkFactsOf(identity, invite),
   };
 }

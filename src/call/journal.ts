@@ -2,6 +2,7 @@ import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
+import type { TransferRecord } from '../model/transfer.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 
 /** How a call ended, as it is written down. */
@@ -13,6 +14,8 @@ export interface CallEnding {
   /** More about the reason, e.g. the text of a Reason header; no personal data. */
   readonly detail: string | null;
   readonly report: LegReport | null;
+  /** Oldest first; left out: there was none. */
+  readonly transfers?: readonly TransferRecord[];
 }
 
 /**

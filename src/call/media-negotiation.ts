@@ -1,4 +1,4 @@
-import type { CodecName, LocalMediaAddress, RtpParameters } from '../model/media.ts';
+import type { CodecName, LocalMediaAddress, RtpParameters, SrtpKeys } from '../model/media.ts';
 import {
   type AudioAnswer,
   type AudioCapabilities,
@@ -7,21 +7,28 @@ import {
 } from '../signaling/sdp/audio-answer.ts';
 import { type AudioOffer, makeOffer, readAnswer } from '../signaling/sdp/audio-offer.ts';
 import { SdpError } from '../signaling/sdp/sdp-error.ts';
+import { LocalSrtpKeys } from '../signaling/sdp/local-srtp-keys.ts';
 import { SdpOrigin } from '../signaling/sdp/sdp-origin.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 
-/**
- * By a trunk's codecs and address. A trunk that insists on encrypted audio has nothing that we
- * can speak yet: its calls are refused, never spoken in the clear.
- */
+/** By a trunk's codecs, encryption and address. */
 export function negotiationFor(
   codecs: readonly CodecName[],
   trunk: Pick<Trunk, 'codecs' | 'srtp' | 'externalAddress'> | null,
 ): MediaNegotiation {
-  if (trunk === null) return new MediaNegotiation(codecs);
-  const isClear = trunk.srtp !== 'required';
-  const common = isClear ? trunk.codecs.filter((codec) => codecs.includes(codec)) : [];
-  return new MediaNegotiation(common, trunk.externalAddress);
+  // Who calls without a trunk may choose: encrypted when offered so.
+  if (trunk === null) return new MediaNegotiation({ codecs, srtp: 'optional' });
+  const { srtp, externalAddress } = trunk;
+  const common = trunk.codecs.filter((codec) => codecs.includes(codec));
+  return new MediaNegotiation({ codecs: common, srtp, externalAddress });
+}
+
+export interface MediaNegotiationOptions {
+  /** Best first. */
+  readonly codecs: readonly CodecName[];
+  readonly srtp: Trunk['srtp'];
+  /** Announced instead of the leg's own address. */
+  readonly externalAddress?: string | null;
 }
 
 /**
@@ -29,16 +36,23 @@ export function negotiationFor(
  * is taken for it, so reading and answering are two steps.
  */
 export class MediaNegotiation {
+  /** Host that the other side's descriptions come from, as soon as it is known. */
+  signalingAddress: string | null = null;
   readonly #capabilities: AudioCapabilities;
   readonly #externalAddress: string | null;
   readonly #origin = new SdpOrigin();
+  readonly #keys = new LocalSrtpKeys();
   #local: LocalMediaAddress | null = null;
   #answering: AudioAnswer | null = null;
   #offered: AudioOffer | null = null;
 
-  /** @param externalAddress announced instead of the leg's own address */
-  constructor(codecs: readonly CodecName[], externalAddress: string | null = null) {
-    this.#capabilities = { codecs, createSrtpKeys: null };
+  constructor({ codecs, srtp, externalAddress = null }: MediaNegotiationOptions) {
+    const createSrtpKeys = (suite: SrtpKeys['suite']) => this.#keys.of(suite);
+    this.#capabilities = {
+      codecs,
+      createSrtpKeys: srtp === 'off' ? null : createSrtpKeys,
+      isSrtpRequired: srtp === 'required',
+    };
     this.#externalAddress = externalAddress;
   }
 
@@ -52,8 +66,13 @@ export class MediaNegotiation {
    * @throws SdpError
    */
   readOffer(offerSdp: string): RtpParameters {
-    this.#answering = answerOffer(offerSdp, this.#capabilities);
-    return this.#answering.parameters;
+    let answering = answerOffer(offerSdp, this.#capabilities);
+    if (this.#keys.isOfAnotherPeer(answering.parameters.srtp)) {
+      this.#keys.renew();
+      answering = answerOffer(offerSdp, this.#capabilities);
+    }
+    this.#answering = answering;
+    return { ...answering.parameters, signalingAddress: this.signalingAddress };
   }
 
   /** The answer to the offer that was read last. */
@@ -80,7 +99,9 @@ export class MediaNegotiation {
    */
   readAnswer(answerSdp: string): RtpParameters {
     if (this.#offered === null) throw new TypeError('no offer was made');
-    return readAnswer(this.#offered, answerSdp);
+    const parameters = readAnswer(this.#offered, answerSdp);
+    this.#keys.isOfAnotherPeer(parameters.srtp);
+    return { ...parameters, signalingAddress: this.signalingAddress };
   }
 
   #address(): LocalMediaAddress {

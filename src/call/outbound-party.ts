@@ -1,6 +1,8 @@
 import type { EndReason } from '../model/end-reason.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName } from '../model/media.ts';
 import type { DialProgress } from '../signaling/outbound-dial.ts';
+import type { WantedCaller } from '../signaling/trunk/outbound-policy.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError, type TrunkDialResult } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
@@ -13,9 +15,9 @@ import { PhoneDialog } from './phone-dialog.ts';
 /** Whom to call, as whom, and what the agent shall know. */
 export interface OutboundTarget {
   readonly to: string;
-  /** null: the trunk's own number. */
-  readonly from: string | null;
+  readonly caller: WantedCaller;
   readonly variables: Readonly<Record<string, string>>;
+  readonly machineDetection?: MachineDetection | null;
 }
 
 /**
@@ -24,10 +26,11 @@ export interface OutboundTarget {
  */
 export class OutboundParty implements Party {
   readonly variables: Readonly<Record<string, string>>;
+  readonly machineDetection: MachineDetection | null;
   readonly #target: OutboundTarget;
   readonly #trunks: Pick<TrunkService, 'dial'>;
   readonly #pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] };
-  readonly #dialog: PhoneDialog;
+  dialog: PhoneDialog;
   readonly #cancel = new AbortController();
   /** Settles once no INVITE is on its way any more. */
   #dialing: Promise<unknown> = Promise.resolve();
@@ -38,16 +41,17 @@ export class OutboundParty implements Party {
     pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] },
   ) {
     this.variables = target.variables;
+    this.machineDetection = target.machineDetection ?? null;
     this.#target = target;
     this.#trunks = trunks;
     this.#pool = pool;
-    this.#dialog = new PhoneDialog(negotiationFor(pool.codecs, null));
+    this.dialog = new PhoneDialog(negotiationFor(pool.codecs, null));
   }
 
   async join(desk: CallDesk): Promise<void> {
     const voice = await this.#pool.openLeg(desk.record.id, desk.legId, desk.voiceEvents);
     if (!(await desk.holdVoice(voice))) return;
-    this.#dialog.voice = voice;
+    this.dialog.voice = voice;
     const dialing = this.#dial(desk, voice);
     this.#dialing = dialing.catch(() => {});
     try {
@@ -69,21 +73,21 @@ export class OutboundParty implements Party {
   async leave(reason: EndReason): Promise<void> {
     this.#cancel.abort();
     await this.#dialing;
-    await this.#dialog.hangUp(reason);
+    await this.dialog.hangUp(reason);
   }
 
   #dial(desk: CallDesk, voice: PhoneVoiceLeg): Promise<TrunkDialResult> {
-    const { to, from } = this.#target;
+    const { to, caller } = this.#target;
     return this.#trunks.dial(
       {
         to,
-        caller: { number: from },
+        caller,
         trunk: null,
         offerFor: (trunk) => this.#offerFor(trunk, voice),
         signal: this.#cancel.signal,
       },
       {
-        ...this.#dialog.events(desk),
+        ...this.dialog.events(desk),
         onAttempt: (attempt) => desk.dialing(attempt.trunk, attempt.number),
         onProgress: (progress) => onProgress(desk, progress),
       },
@@ -93,7 +97,7 @@ export class OutboundParty implements Party {
   #offerFor(trunk: Trunk, { local }: PhoneVoiceLeg): string {
     const negotiation = negotiationFor(this.#pool.codecs, trunk);
     negotiation.bind(local);
-    this.#dialog.negotiation = negotiation;
+    this.dialog.negotiation = negotiation;
     return negotiation.offer();
   }
 
@@ -104,10 +108,13 @@ export class OutboundParty implements Party {
       desk.end(reason ?? 'internal-error', { sipStatus, detail });
       return;
     }
-    this.#dialog.leg = result.leg;
+    this.dialog.leg = result.leg;
+    this.dialog.trunk = result.trunk;
+    this.dialog.settleDigits();
+    this.dialog.negotiation.signalingAddress = result.answerAddress ?? null;
     if (desk.isEnding) return result.leg.hangUp();
     desk.answered();
-    this.#dialog.onRemoteAnswer(desk, result.answerSdp);
+    this.dialog.onRemoteAnswer(desk, result.answerSdp);
   }
 }
 

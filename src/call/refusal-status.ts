@@ -10,6 +10,7 @@ const STATUS = {
   'quota-exceeded': 480,
   'spend-cap-reached': 480,
   'no-common-codec': 488,
+  'encryption-required': 488,
   'bad-offer': 400,
   'at-capacity': 503,
   draining: 503,

@@ -13,7 +13,7 @@ export class SipParty implements Party {
   readonly variables: Readonly<Record<string, string>>;
   readonly #invite: SipInvite;
   readonly #pool: Pick<VoicePool, 'openLeg'>;
-  readonly #dialog: PhoneDialog;
+  dialog: PhoneDialog;
 
   constructor(
     invite: SipInvite,
@@ -23,24 +23,26 @@ export class SipParty implements Party {
     this.variables = variables;
     this.#invite = invite;
     this.#pool = pool;
-    this.#dialog = new PhoneDialog(negotiationFor(pool.codecs, trunk));
+    this.dialog = new PhoneDialog(negotiationFor(pool.codecs, trunk), trunk, invite.signedInAs);
   }
 
   async join(desk: CallDesk): Promise<void> {
     const invite = this.#invite;
-    const { negotiation } = this.#dialog;
+    const { negotiation } = this.dialog;
+    negotiation.signalingAddress = invite.sourceAddress;
     invite.onCanceled((end) => onLegEnded(desk, end));
     // Read the offer first: a call we cannot speak with must not cost a port.
     const offered = invite.offerSdp === null ? null : negotiation.readOffer(invite.offerSdp);
     const voice = await this.#pool.openLeg(desk.record.id, desk.legId, desk.voiceEvents);
     if (!(await desk.holdVoice(voice))) return;
 
-    this.#dialog.voice = voice;
+    this.dialog.voice = voice;
     negotiation.bind(voice.local);
+    this.dialog.settleDigits();
     if (offered !== null) voice.update(offered);
     const sdp = offered === null ? negotiation.offer() : negotiation.answer();
-    const leg = await invite.answer(sdp, this.#dialog.events(desk));
-    this.#dialog.leg = leg;
+    const leg = await invite.answer(sdp, this.dialog.events(desk));
+    this.dialog.leg = leg;
     if (desk.isEnding) return leg.hangUp();
 
     desk.answered();
@@ -54,6 +56,6 @@ export class SipParty implements Party {
   }
 
   leave(reason: EndReason): Promise<void> {
-    return this.#dialog.hangUp(reason);
+    return this.dialog.hangUp(reason);
   }
 }

@@ -46,7 +46,9 @@ export async function runReply(options: ReplyRunOptions): Promise<string> {
 }
 
 async function speak(options: ReplyRunOptions, ticker: StatusTicker): Promise<string> {
-  const { agent, feed, signal } = options;
+  const { feed, signal } = options;
+  // There is no call to transfer.
+  const agent: AgentSnapshot = { ...options.agent, transferTargets: [] };
   const variables = variablesOf(agent);
   const brain: Brain = createBrain(agent, variables, { now: options.nowMs });
   const history = historyOf(options, variables);

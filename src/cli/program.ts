@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { CliContext } from './command.ts';
 import { addAgents } from './commands/agents.ts';
 import { addCalls } from './commands/calls.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLinks } from './commands/links.ts';
 import { addTrunks } from './commands/trunks.ts';
@@ -35,6 +36,7 @@ export function buildProgram(context: CliContext): Command {
   addLinks(program, context);
   addCalls(program, context);
   addTrunks(program, context);
+  addDoctor(program, context);
   addUsage(program, context);
   for (const command of everyCommand(program)) command.exitOverride().allowExcessArguments(false);
   return program;

@@ -12,6 +12,9 @@ const strict = { additionalProperties: false };
 const oneOf = <const Values extends readonly string[]>(values: Values, options: object) =>
   Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
 
+const flag = (byDefault: boolean, description: string) =>
+  Type.Boolean({ default: byDefault, description });
+
 const port = (options: object) => Type.Integer({ minimum: 0, maximum: 65_535, ...options });
 
 const text = (options: object) => Type.String({ minLength: 1, maxLength: 2048, ...options });
@@ -123,6 +126,30 @@ const Sip = Type.Object(
       20_000,
       'SIP packets of one address per second; more are dropped. A call takes about four.',
     ),
+    new_calls_per_second_per_source: count(
+      1,
+      1_000_000,
+      100,
+      'INVITEs outside a call that one address may send per second; more are answered 503. Loopback may send any number.',
+    ),
+    ban_seconds: count(
+      0,
+      2_592_000,
+      600,
+      'How long an address is ignored that floods, scans, guesses passwords, sends what is no SIP, or forges requests. Trunks and loopback never are. 0: nobody is.',
+    ),
+    ban_after_wrong_passwords: count(
+      1,
+      1_000_000,
+      20,
+      'Refused credentials of one address within a minute that make it ignored.',
+    ),
+    ban_after_malformed: count(
+      1,
+      1_000_000,
+      50,
+      'Messages of one address within a minute that cannot be read, and make it ignored.',
+    ),
   },
   { ...strict, description: 'SIP: where carriers and phones send INVITEs.' },
 );
@@ -152,6 +179,10 @@ const Media = Type.Object(
       3600,
       30,
       'A call without RTP for so long, and not on hold, is ended.',
+    ),
+    strict_sources: flag(
+      false,
+      'Take audio only from the address in the session description, or from the host that signaling comes from. false: from another place too, when nobody else spoke for a second (phones behind a proxy and a NAT). Encrypted audio proves itself, wherever it comes from.',
     ),
   },
   { ...strict, description: 'Media: RTP of the calls, WebRTC of the browsers.' },
@@ -238,6 +269,33 @@ const Mail = Type.Object(
   { ...strict, description: 'Mail: codes for people who chat by a public link.' },
 );
 
+const Webhooks = Type.Object(
+  {
+    header_prefix: Type.String({
+      pattern: '^[A-Za-z][A-Za-z0-9-]{0,40}$',
+      expected: 'the beginning of a header, such as X-Trunkline',
+      default: 'X-Trunkline',
+      description: 'What the names of -Signature, -Timestamp and other headers begin with.',
+    }),
+    timeout_ms: timeoutMs(10_000, 'Longest wait for an answer; after it the event is sent again.'),
+    attempts_max: count(1, 20, 10, 'Attempts for one event, before it is given up.'),
+    first_retry_ms: count(
+      100,
+      3_600_000,
+      10_000,
+      'Pause before the second attempt; each further one is three times as long, at most 6 hours.',
+    ),
+    keep_days: count(1, 365, 7, 'How long events that were delivered or given up are kept.'),
+    allowed_networks: Type.Array(text({}), {
+      maxItems: 100,
+      default: [],
+      description:
+        'Inner addresses or networks (10.1.0.0/16) that events may go to. Loopback, private and shared networks are refused else.',
+    }),
+  },
+  { ...strict, description: "Webhooks: events of calls, sent to owners' servers." },
+);
+
 const Limits = Type.Object(
   {
     calls_max: count(1, 100_000, 500, 'Live calls; more are refused with 503.'),
@@ -321,6 +379,7 @@ export const ConfigSchema = Type.Object(
     llm: Llm,
     tts: Tts,
     mail: Mail,
+    webhooks: Webhooks,
     limits: Limits,
     billing: Billing,
     caps: Caps,

@@ -113,7 +113,8 @@ export const TrunkSchema = Type.Object(
     }),
     srtp: oneOf(['off', 'optional', 'required'], {
       default: 'off',
-      description: 'Encrypted audio by SDES: never, when the other side can, or else no call.',
+      description:
+        'Encrypted audio (SRTP, keys by SDES): never, when the other side can, or else no call. The keys stand in the signaling, so they are secret only where transport is tls.',
     }),
     outbound_prefixes: Type.Array(matching('^\\+[0-9]{0,15}$', 'a prefix such as +34', {}), {
       maxItems: 256,
@@ -145,6 +146,12 @@ export const TrunkSchema = Type.Object(
       3600,
       30,
       'Time between OPTIONS that tell whether the trunk is up; 0: none, it counts as up.',
+    ),
+    keep_alive_seconds: count(
+      0,
+      3600,
+      0,
+      'Time between keep-alives (line ends, RFC 5626) that keep the way through a NAT open; 0: none, where OPTIONS do that. The embedded engine alone sends them.',
     ),
     large_requests_by_tcp: flag(false, 'Send requests above 1,300 bytes by TCP.'),
     tls_verify: flag(

@@ -22,7 +22,7 @@ export type TurnPart =
   | { readonly type: 'end-call'; readonly reason: string | null };
 
 export interface ToolRoundsOptions extends ReplyOptions {
-  readonly agent: Pick<AgentSnapshot, 'tools'>;
+  readonly agent: Pick<AgentSnapshot, 'tools' | 'transferTargets'>;
   /**
    * Runs one tool and gives its result, as text or as anything JSON can say. A failure is told
    * to the model by what it returns; it owns its time limit and should heed `signal`.
@@ -86,7 +86,7 @@ async function* speak(
 }
 
 function isRunnable(call: CheckedToolCall): call is RunnableToolCall {
-  return call.type === 'agent-tool' || call.type === 'send-dtmf';
+  return call.type !== 'refused' && call.type !== 'end-call';
 }
 
 async function resultOf(

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { AgentSnapshot, ToolDefinition } from '../model/agent.ts';
+import type { AgentSnapshot, ToolDefinition, TransferTarget } from '../model/agent.ts';
 import { DialogueError } from './dialogue-error.ts';
 import type { Message, ToolCall } from './message.ts';
 
@@ -45,7 +45,43 @@ export const BUILT_IN_TOOLS: readonly ToolDefinition[] = [
   },
 ];
 
-const BUILT_IN_NAMES: ReadonlySet<string> = new Set(BUILT_IN_TOOLS.map(({ name }) => name));
+export const TRANSFER_CALL = 'transfer_call';
+const BUILT_IN_NAMES: ReadonlySet<string> = new Set([
+  ...BUILT_IN_TOOLS.map(({ name }) => name),
+  TRANSFER_CALL,
+]);
+
+/**
+ * Puts the caller through. A model names one of the agent's targets and never a number, so that
+ * no caller can talk it into dialing whatever they like.
+ */
+function transferTool(targets: readonly TransferTarget[]): readonly ToolDefinition[] {
+  if (targets.length === 0) return [];
+  const to = { type: 'string', enum: targets.map(({ name }) => name), description: 'Whom to.' };
+  return [
+    {
+      name: TRANSFER_CALL,
+      description:
+        'Puts the caller through to somebody, who takes the call over. Say so first, in the same ' +
+        'reply. When it fails you are told why: tell the caller, and go on.',
+      parameters: {
+        type: 'object',
+        properties: { to },
+        required: ['to'],
+        additionalProperties: false,
+      },
+    },
+  ];
+}
+
+/** The target of that name; null: the agent has none. */
+export function transferTargetOf(
+  { transferTargets = [] }: Pick<AgentSnapshot, 'transferTargets'>,
+  name: string,
+): TransferTarget | null {
+  const wanted = name.trim().toLowerCase();
+  return transferTargets.find((target) => target.name.toLowerCase() === wanted) ?? null;
+}
 
 /** Plain JSON Schema, without what TypeBox keeps for itself. */
 function toSchema(schema: Type.TSchema): Readonly<Record<string, unknown>> {
@@ -57,13 +93,16 @@ function toSchema(schema: Type.TSchema): Readonly<Record<string, unknown>> {
 export type CheckedToolCall =
   | { readonly type: 'end-call'; readonly call: ToolCall; readonly reason: string | null }
   | { readonly type: 'send-dtmf'; readonly call: ToolCall; readonly digits: string }
+  | { readonly type: 'transfer'; readonly call: ToolCall; readonly to: TransferTarget }
   /** One of the agent's own: its schema is checked by whoever runs it. */
   | { readonly type: 'agent-tool'; readonly call: ToolCall; readonly tool: ToolDefinition }
   /** To be given back to the model as the result, so that it can mend its call. */
   | { readonly type: 'refused'; readonly call: ToolCall; readonly error: string };
 
 /** The agent's tools and the built-in ones. Throws `TOOL_INVALID`. */
-export function agentTools(agent: Pick<AgentSnapshot, 'tools'>): readonly ToolDefinition[] {
+export function agentTools(
+  agent: Pick<AgentSnapshot, 'tools' | 'transferTargets'>,
+): readonly ToolDefinition[] {
   if (agent.tools.length > TOOLS_MAX) throw invalid(`an agent may have ${TOOLS_MAX} tools`);
   const names = new Set<string>();
   for (const { name } of agent.tools) {
@@ -72,7 +111,7 @@ export function agentTools(agent: Pick<AgentSnapshot, 'tools'>): readonly ToolDe
     if (names.has(name)) throw invalid(`two tools are named "${name}"`);
     names.add(name);
   }
-  return [...BUILT_IN_TOOLS, ...agent.tools];
+  return [...BUILT_IN_TOOLS, ...transferTool(agent.transferTargets ?? []), ...agent.tools];
 }
 
 function invalid(message: string): DialogueError {
@@ -82,7 +121,7 @@ function invalid(message: string): DialogueError {
 /** Checks what a model asked for against the tools it was given. */
 export function checkToolCall(
   call: ToolCall,
-  agent: Pick<AgentSnapshot, 'tools'>,
+  agent: Pick<AgentSnapshot, 'tools' | 'transferTargets'>,
 ): CheckedToolCall {
   const given = call.arguments;
   if (call.name === 'end_call') {
@@ -95,6 +134,7 @@ export function checkToolCall(
     const error = 'digits must be 1 to 32 of 0-9, A-D, * and #';
     return { type: 'refused', call, error };
   }
+  if (call.name === TRANSFER_CALL) return checkTransfer(call, agent);
   const tool = agent.tools.find(({ name }) => name === call.name);
   if (tool === undefined)
     return { type: 'refused', call, error: `there is no tool "${call.name}"` };
@@ -102,6 +142,20 @@ export function checkToolCall(
     return { type: 'refused', call, error: 'the arguments must be one JSON object' };
   }
   return { type: 'agent-tool', call, tool };
+}
+
+function checkTransfer(
+  call: ToolCall,
+  agent: Pick<AgentSnapshot, 'transferTargets'>,
+): CheckedToolCall {
+  const given = call.arguments;
+  const isNamed = typeof given === 'object' && given !== null && 'to' in given;
+  const to = isNamed && typeof given.to === 'string' ? transferTargetOf(agent, given.to) : null;
+  if (to !== null) return { type: 'transfer', call, to };
+  const names = (agent.transferTargets ?? []).map(({ name }) => name);
+  const error =
+    names.length === 0 ? 'calls cannot be transferred' : `to must be one of: ${names.join(', ')}`;
+  return { type: 'refused', call, error };
 }
 
 /** The message that gives a result back to the model. Text goes as it is, the rest as JSON. */

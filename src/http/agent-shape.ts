@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { type AgentTemplate, POLITE_IDLE } from '../dialogue/templates/agent-template.ts';
 import { findAgentTemplate } from '../dialogue/templates/agent-templates.ts';
-import type { CallWindow } from '../model/agent.ts';
+import type { CallWindow, TransferTarget } from '../model/agent.ts';
 import type { AgentId, WorkspaceId } from '../model/ids.ts';
 import type { LlmSettings } from '../model/provider.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../storage/agent-repository.ts';
 import { HttpError } from './errors.ts';
 import { parsePhrasebook, PhrasebookShape, toPhrasebookView } from './phrasebook-shape.ts';
-import { nullable, oneOf, Time, toTime } from './shapes.ts';
+import { nullable, oneOf, PhoneNumber, Time, toTime, WebhookUrl } from './shapes.ts';
 import { GivenToolDefinitions, parseToolDefinitions, ToolDefinitions } from './tool-definitions.ts';
 
 const CLOCK = '^([01][0-9]|2[0-3]):[0-5][0-9]$';
@@ -33,10 +33,25 @@ const FIELDS = {
   voice: text(100),
   phrasebook: nullable(PhrasebookShape),
   tool_definitions: ToolDefinitions,
+  transfer_targets: Type.Array(
+    Type.Object(
+      {
+        name: Type.String({
+          minLength: 1,
+          maxLength: 100,
+          description: 'As the agent calls them.',
+        }),
+        number: PhoneNumber('With "+" and country; without, as the country of the trunk has it.'),
+      },
+      { additionalProperties: false },
+    ),
+    { maxItems: 32, description: 'To whom the agent may put callers through; none: to nobody.' },
+  ),
   idle_after_ms: Type.Integer({ minimum: 1000, maximum: 120_000 }),
   idle_prompts: Type.Array(text(500), { maxItems: 10 }),
   time_limit_seconds: Type.Integer({ minimum: 10, maximum: 86_400 }),
   concurrent_calls_max: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  webhook_url: nullable(WebhookUrl),
   pre_call_announcement: Type.String({
     maxLength: 2000,
     description: 'Spoken on calls before the greeting.',
@@ -112,7 +127,7 @@ export function toChange(
   { aiProviders }: AgentLimits,
 ): AgentChange {
   const { idle_after_ms: afterMs, idle_prompts: prompts, ai_provider: aiProvider } = body;
-  const { phrasebook, tool_definitions: tools } = body;
+  const { phrasebook, tool_definitions: tools, transfer_targets: targets } = body;
   const isIdleGiven = afterMs !== undefined || prompts !== undefined;
   if (aiProvider !== undefined && aiProvider !== null && !aiProviders.includes(aiProvider)) {
     throw new HttpError('INVALID_ARGUMENT', `ai_provider ${aiProvider} is not set up here.`);
@@ -130,11 +145,13 @@ export function toChange(
     phrasebook:
       phrasebook === undefined || phrasebook === null ? phrasebook : parsePhrasebook(phrasebook),
     tools: tools === undefined ? undefined : parseToolDefinitions(tools),
+    transferTargets: targets === undefined ? undefined : distinctTargets(targets),
     idle: isIdleGiven
       ? { afterMs: afterMs ?? idle.afterMs, prompts: prompts ?? idle.prompts }
       : undefined,
     timeLimitSeconds: body.time_limit_seconds,
     concurrentCallsMax: body.concurrent_calls_max,
+    webhookUrl: body.webhook_url,
     preCallAnnouncement: body.pre_call_announcement,
     callWindow: toCallWindow(body, callWindow),
     timeZone: toTimeZone(body.time_zone),
@@ -146,6 +163,13 @@ export function toChange(
       allowedPrefixes: body.allowed_prefixes,
     },
   };
+}
+
+/** The name is how a model or a phrasebook says whom it means. */
+function distinctTargets(targets: readonly TransferTarget[]): readonly TransferTarget[] {
+  const names = new Set(targets.map(({ name }) => name.trim().toLowerCase()));
+  if (names.size === targets.length && !names.has('')) return targets;
+  throw new HttpError('INVALID_ARGUMENT', 'transfer_targets need names, each another.');
 }
 
 /** One end may be given alone when the other is set already. */
@@ -212,6 +236,7 @@ export function toNewAgent(
     voice: '',
     phrasebook,
     tools: [],
+    transferTargets: [],
     idle,
     timeLimitSeconds: TIME_LIMIT_SECONDS,
     concurrentCallsMax: CONCURRENT_CALLS_MAX,
@@ -241,10 +266,12 @@ export function toAgentView(agent: StoredAgent, publicUrl: string): Static<typeo
     voice: agent.voice,
     phrasebook: agent.phrasebook === null ? null : toPhrasebookView(agent.phrasebook),
     tool_definitions: agent.tools.map((tool) => ({ ...tool })),
+    transfer_targets: (agent.transferTargets ?? []).map((target) => ({ ...target })),
     idle_after_ms: agent.idle.afterMs,
     idle_prompts: [...agent.idle.prompts],
     time_limit_seconds: agent.timeLimitSeconds,
     concurrent_calls_max: agent.concurrentCallsMax,
+    webhook_url: agent.webhookUrl,
     pre_call_announcement: agent.preCallAnnouncement ?? '',
     call_window_start: agent.callWindow?.start ?? null,
     call_window_end: agent.callWindow?.end ?? null,

@@ -24,6 +24,8 @@ export type HttpErrorCode =
   | 'VERIFICATION_REQUIRED'
   | 'VERIFICATION_FAILED'
   | 'REPLY_IN_PROGRESS'
+  | 'CALL_NOT_ACTIVE'
+  | 'TRANSFER_IN_PROGRESS'
   | 'LIMIT_REACHED'
   | 'RATE_LIMITED'
   | 'INTERNAL'
@@ -61,6 +63,8 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   VERIFICATION_REQUIRED: { status: 401, message: 'Verify your e-mail address first.' },
   VERIFICATION_FAILED: { status: 400, message: 'The code is wrong or no longer valid.' },
   REPLY_IN_PROGRESS: { status: 409, message: 'The last message is still being answered.' },
+  CALL_NOT_ACTIVE: { status: 409, message: 'The call has not been answered, or is over.' },
+  TRANSFER_IN_PROGRESS: { status: 409, message: 'The call is being transferred already.' },
   LIMIT_REACHED: { status: 409, message: 'There may be no more of these.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests; try again later.' },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.' },

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { DialogueError } from '../dialogue/dialogue-error.ts';
 import { compilePhrasebook, ENTRIES_MAX } from '../dialogue/phrasebook/compile.ts';
-import type { Phrasebook, PhrasebookEntry } from '../model/agent.ts';
+import type { Phrasebook, PhrasebookEntry, PhrasebookTransfer } from '../model/agent.ts';
 import { HttpError } from './errors.ts';
 import { oneOf } from './shapes.ts';
 
@@ -16,6 +16,16 @@ const Entry = Type.Object(
     digits: Type.Optional(Type.String({ pattern: '^[0-9A-D*#]{1,32}$' })),
     replies: texts(50),
     after: Type.Optional(oneOf(['hang-up', 'repeat'])),
+    transfer: Type.Optional(
+      Type.Object(
+        {
+          to: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+          replies: texts(20),
+          failed: texts(20),
+        },
+        strict,
+      ),
+    ),
     expects: Type.Optional(oneOf(['yes-no', 'digits', 'open'])),
     next: Type.Optional(Type.Array(id, { maxItems: ENTRIES_MAX })),
     is_follow_up: Type.Optional(Type.Boolean()),
@@ -58,16 +68,25 @@ export function parsePhrasebook(given: Static<typeof PhrasebookShape>): Phrasebo
   return book;
 }
 
+const toTransferView = ({ replies, failed, ...to }: PhrasebookTransfer) => ({
+  ...to,
+  replies: [...replies],
+  failed: [...failed],
+});
+
 export function toPhrasebookView(book: Phrasebook): Static<typeof PhrasebookShape> {
   return {
-    entries: book.entries.map(({ isFollowUp, isAside, says, replies, next, ...entry }) => ({
-      ...entry,
-      says: [...says],
-      replies: [...replies],
-      ...(next === undefined ? {} : { next: [...next] }),
-      ...(isFollowUp === undefined ? {} : { is_follow_up: isFollowUp }),
-      ...(isAside === undefined ? {} : { is_aside: isAside }),
-    })),
+    entries: book.entries.map(
+      ({ isFollowUp, isAside, says, replies, next, transfer, ...entry }) => ({
+        ...entry,
+        ...(transfer === undefined ? {} : { transfer: toTransferView(transfer) }),
+        says: [...says],
+        replies: [...replies],
+        ...(next === undefined ? {} : { next: [...next] }),
+        ...(isFollowUp === undefined ? {} : { is_follow_up: isFollowUp }),
+        ...(isAside === undefined ? {} : { is_aside: isAside }),
+      }),
+    ),
     fallbacks: [...book.fallbacks],
     ...(book.opening === undefined ? {} : { opening: book.opening }),
   };

@@ -134,7 +134,8 @@ function answerError(
     .type('application/json; charset=utf-8')
     // Past the route's serializer: an error has its own shape.
     .serializer(JSON.stringify)
-    .send(bodyOf(request.url, error, request.id, options));
+    // An address may be written in many ways; the route is known by its pattern.
+    .send(bodyOf(request.routeOptions.url ?? request.url, error, request.id, options));
 }
 
 function bodyOf(url: string, error: HttpError, requestId: string, options: HttpServerOptions) {

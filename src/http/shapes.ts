@@ -25,6 +25,10 @@ export const oneOf = <const Values extends readonly string[]>(
   options: object = {},
 ) => Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
 
+/** A telephone number in any usual writing; the trunks say whether it is one. */
+export const PhoneNumber = (description: string) =>
+  Type.String({ pattern: '^[+(]?[0-9][0-9 ().\\-/]{2,38}$', description });
+
 /** ISO 8601, UTC. */
 export const Time = Type.String({
   pattern: '^\\d{4}-\\d\\d-\\d\\dT',
@@ -55,3 +59,10 @@ export const PAGE_QUERY = {
   page_token: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
 };
 export const PAGE_SIZE = 50;
+
+/** Where events go. Which addresses may be reached is judged when one is sent. */
+export const WebhookUrl = Type.String({
+  pattern: '^https?://[^\\s/@]+(/[^\\s]*)?$',
+  maxLength: 2048,
+  description: 'Where events of calls are sent, by POST.',
+});

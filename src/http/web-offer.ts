@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { PublicCallReply } from '../access/public-calls.ts';
-import type { WebResumption } from '../call/call-service.ts';
+import type { WebResumption } from '../call/call-requests.ts';
 import { assertNever } from '../lib/assert-never.ts';
 import { MediaError } from '../media/media-error.ts';
 import { parseWebRtcOffer } from '../media/webrtc/webrtc-offer.ts';

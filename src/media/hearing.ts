@@ -13,6 +13,8 @@ const OWED_FRAMES_MAX = 32;
 const CATCH_UP_FRAMES = 4;
 /** Without packets to make it up from, the clock jumps after this many ticks. */
 const OWED_TICKS_MAX = 10;
+/** Frames that a burst may be heard ahead of real time. */
+const AHEAD_FRAMES_MAX = 100;
 
 /** A frame below this level (RMS) may be dropped to shorten the delay without being missed. */
 const QUIET_RMS = 250;
@@ -38,6 +40,8 @@ export class Hearing implements AudioSource {
   /** Frames that a stall of this thread left out, while their packets wait to be read. */
   #owedFrames = 0;
   #owedTicks = 0;
+  /** Frames of a burst that were given before their time; quiet ones are left out for them. */
+  #aheadFrames = 0;
   #hasRtpEvents = false;
   readonly #frameListeners: ((frame: AudioFrame, mediaTimeMs: number) => void)[] = [];
   readonly #digitListeners: ((digit: string) => void)[] = [];
@@ -126,14 +130,16 @@ export class Hearing implements AudioSource {
   }
 
   /**
-   * Delivers the frame of this tick. After a stall the packets of that time come all at once:
-   * their frames follow as fast as four a tick, since whoever listens can hear faster than
-   * real time. What does not come is skipped, and the media clock jumps with real time.
+   * Delivers the frame of this tick. Packets of a stall, ours or the network's, come all at
+   * once: their frames follow as fast as four a tick, since whoever listens can hear faster
+   * than real time, and speech that is dropped cannot be understood. What does not come after
+   * a stall of ours is skipped, and the media clock jumps with real time.
    */
   tick(missed: number): void {
     if (missed > 0) this.#owe(missed);
     this.#deliverNext();
     if (this.#owedFrames > 0) this.#catchUp();
+    else if (this.#jitter.isOverfull) this.#hearAhead();
   }
 
   #owe(missed: number): void {
@@ -145,7 +151,7 @@ export class Hearing implements AudioSource {
 
   #catchUp(): void {
     for (let count = 0; count < CATCH_UP_FRAMES && this.#owedFrames > 0; count += 1) {
-      if (this.#jitter.depth <= this.#jitter.targetDepth) break;
+      if (!this.#isWaiting) break;
       this.#owedFrames -= 1;
       this.#owedTicks = 0;
       this.#deliverNext();
@@ -154,6 +160,19 @@ export class Hearing implements AudioSource {
     if (this.#owedTicks <= OWED_TICKS_MAX) return;
     this.#frames += this.#owedFrames;
     this.#owedFrames = 0;
+  }
+
+  #hearAhead(): void {
+    for (let count = 0; count < CATCH_UP_FRAMES && this.#isWaiting; count += 1) {
+      if (this.#aheadFrames >= AHEAD_FRAMES_MAX) return;
+      this.#aheadFrames += 1;
+      this.#deliverNext();
+    }
+  }
+
+  /** More packets are here than the delay needs. */
+  get #isWaiting(): boolean {
+    return this.#jitter.depth > this.#jitter.targetDepth;
   }
 
   #deliverNext(): void {
@@ -190,7 +209,8 @@ export class Hearing implements AudioSource {
       if (popped === 'lost') return this.#atLegRate(this.#conceal());
       const pcm = this.#decode();
       const isLate = this.#jitter.excess > 0 && this.#owedFrames === 0;
-      const canDrop = isLate && (this.#jitter.isOverfull || isQuiet(pcm));
+      const isFull = this.#jitter.isOverfull && this.#aheadFrames >= AHEAD_FRAMES_MAX;
+      const canDrop = isLate && (isFull || isQuiet(pcm));
       if (!canDrop) return this.#atLegRate(pcm);
       this.#jitter.excess -= 1;
     }
@@ -223,6 +243,10 @@ export class Hearing implements AudioSource {
   }
 
   #deliver(samples: Int16Array): void {
+    if (this.#aheadFrames > 0 && isQuiet(samples)) {
+      this.#aheadFrames -= 1;
+      return;
+    }
     const mediaTimeMs = this.#frames * FRAME_MS;
     this.#frames += 1;
     this.#frame.samples = samples;

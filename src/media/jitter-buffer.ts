@@ -1,6 +1,7 @@
 import { sequenceDistance, timestampDistance } from './rtp/rtp-packet.ts';
 
-const SLOTS = 32;
+/** A burst of 2.5 s is kept whole. */
+const SLOTS = 128;
 const TARGET_MIN = 1;
 const TARGET_MAX = 4;
 const TARGET_START = 2;

@@ -5,6 +5,7 @@ import { CodecSet } from './codec/codec-set.ts';
 import type { OpusEncodeRateHz, OpusEngineChoice } from './codec/opus-codec.ts';
 import { encodeClip } from './encode-clip.ts';
 import type { LatenessHistogram } from './lateness-histogram.ts';
+import { reachableAddress } from './own-address.ts';
 import { PortPool, type PortRange } from './port-pool.ts';
 import { RtpLeg } from './rtp-leg.ts';
 import { Ticker } from './ticker.ts';
@@ -16,7 +17,7 @@ const OPUS_RATE_HZ: OpusEncodeRateHz = 24000;
 export interface MediaEngineOptions {
   /** Literal IP address the sockets bind to. */
   readonly bindAddress: string;
-  /** What session descriptions announce; default: the bind address. */
+  /** What session descriptions announce; default: the bind address, or one of its own. */
   readonly announcedAddress?: string;
   /** This worker's own slice: see `sliceOfPortRange`. */
   readonly ports: PortRange;
@@ -24,6 +25,8 @@ export interface MediaEngineOptions {
   readonly portDrainMs?: number;
   /** Default 30 s. */
   readonly rtpTimeoutMs?: number;
+  /** Audio only from the signaled address or the host of the signaling. Default false. */
+  readonly hasStrictSources?: boolean;
   /** Default `auto`: the addon, else WebAssembly. */
   readonly opus?: OpusEngineChoice;
   /** Rate Opus is encoded at; best that of the text-to-speech. Default 24 kHz. */
@@ -98,13 +101,15 @@ export class MediaEngine {
   async openLeg(): Promise<RtpLeg> {
     const ports = await this.#pool.acquire();
     const { bindAddress, announcedAddress, rtpTimeoutMs, onError } = this.#options;
+    const { hasStrictSources = false } = this.#options;
     const leg = new RtpLeg({
       ports,
-      local: { address: announcedAddress ?? bindAddress, port: ports.port },
+      local: { address: announcedAddress ?? reachableAddress(bindAddress), port: ports.port },
       codecs: this.#codecs,
       ticker: this.#ticker,
       cname: this.#cname,
       rtpTimeoutMs: rtpTimeoutMs ?? RTP_TIMEOUT_MS,
+      hasStrictSources,
       release: (closed) => {
         this.#legs.delete(closed);
         this.#pool.release(ports);

@@ -4,6 +4,7 @@ import type { AudioSink, AudioSource } from '../model/audio.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
 import type { AudioEncoder } from './codec/audio-codec.ts';
 import type { CodecPair, CodecSet } from './codec/codec-set.ts';
+import { complexityFor, ENCODE_PER_TICK } from './encode-effort.ts';
 import { Hearing } from './hearing.ts';
 import { MediaError } from './media-error.ts';
 import { packetKind } from './packet-kind.ts';
@@ -16,6 +17,8 @@ import { emptyRtpHeader, parseRtpPacket } from './rtp/rtp-packet.ts';
 import { RtpSender } from './rtp/rtp-sender.ts';
 import { type Expectation, RtpTimeout } from './rtp/rtp-timeout.ts';
 import { SourceLatch } from './source-latch.ts';
+import { checkSrtpKeys } from './srtp/session-keys.ts';
+import { SrtpSession } from './srtp/srtp-session.ts';
 import { Talker } from './talker.ts';
 import type { Ticker } from './ticker.ts';
 
@@ -26,6 +29,8 @@ export interface RtpLegOptions {
   readonly ticker: Ticker;
   readonly cname: string;
   readonly rtpTimeoutMs: number;
+  /** See `SourceLatch`. */
+  readonly hasStrictSources: boolean;
   readonly release: (leg: RtpLeg) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -42,33 +47,35 @@ interface Media {
 }
 
 const RANDOM_MAX = 0xffffffff;
+/** In the lower half, so that SRTP's rollover cannot be missed in the first packets (RFC 4568 §6.4). */
+const FIRST_SEQUENCE_MAX = 0x8000;
 /** A header and the sender's SSRC. */
 const RTCP_BYTES_MIN = 8;
-/** Encoded per tick in the slack: faster than one, so that the queue ahead fills. */
-const ENCODE_PER_TICK = 3;
-/** Above these loads of the worker, Opus is encoded more cheaply. */
-const BUSY_LOAD = 0.4;
-const FULL_LOAD = 0.7;
 
 /** The media of one remote party over RTP: one port pair, one stream each way. */
 export class RtpLeg {
   readonly local: LocalMediaAddress;
   readonly #options: RtpLegOptions;
-  readonly #latch = new SourceLatch();
+  readonly #latch: SourceLatch;
   readonly #header = emptyRtpHeader();
-  readonly #sender = new RtpSender(randomUint32(), randomUint32(), randomUint32());
+  readonly #sender = new RtpSender(randomUint32(), randomInt(FIRST_SEQUENCE_MAX), randomUint32());
   readonly #rtcp: RtcpSession;
   readonly #timeout: RtpTimeout;
   readonly #timeoutListeners: (() => void)[] = [];
   #statistics = new ReceptionStatistics(8000);
   #media: Media | null = null;
+  /** Kept when a later answer goes back to plain RTP: its keys may come again. */
+  #srtp: SrtpSession | null = null;
+  #isSecure = false;
   #updates: Promise<void> = Promise.resolve();
   #leadMs = 0;
   #malformed = 0;
+  #carryDigits: ((digits: string) => Promise<void>) | null = null;
   #isClosed = false;
 
   constructor(options: RtpLegOptions) {
     this.#options = options;
+    this.#latch = new SourceLatch({ isStrict: options.hasStrictSources });
     this.local = options.local;
     this.#rtcp = new RtcpSession(this.#sender.ssrc, options.cname);
     this.#timeout = new RtpTimeout(options.rtpTimeoutMs, performance.now());
@@ -95,6 +102,11 @@ export class RtpLeg {
     this.#timeoutListeners.push(listener);
   }
 
+  /** Digits to be sent leave by this instead of by RTP. */
+  carryDigits(carry: (digits: string) => Promise<void>): void {
+    this.#carryDigits = carry;
+  }
+
   /** A digit that came by SIP INFO. */
   injectDigit(digit: string): void {
     this.#media?.hearing.injectDigit(digit);
@@ -102,7 +114,7 @@ export class RtpLeg {
 
   /**
    * Sets or changes what offer and answer agreed on; the first call starts media. Calls take
-   * effect in order. Rejects with `MEDIA_CODEC_UNAVAILABLE`, `MEDIA_SRTP_UNSUPPORTED` or
+   * effect in order. Rejects with `MEDIA_CODEC_UNAVAILABLE`, `MEDIA_SRTP_KEY_INVALID` or
    * `MEDIA_LEG_CLOSED`, and then nothing has changed.
    */
   update(parameters: RtpParameters): Promise<void> {
@@ -117,6 +129,7 @@ export class RtpLeg {
     const packetsDuplicate = media?.hearing.duplicateCount ?? 0;
     return {
       codec: media?.parameters.codec ?? null,
+      encryption: media?.parameters.srtp?.local.suite ?? null,
       packetsSent: this.#sender.packetsSent,
       packetsReceived: statistics.received,
       packetsLost: Math.max(0, statistics.lost + packetsDuplicate),
@@ -124,6 +137,8 @@ export class RtpLeg {
       packetsDuplicate,
       packetsFromStrangers: this.#latch.strangerCount,
       packetsMalformed: this.#malformed,
+      packetsUnauthenticated: this.#srtp?.unauthenticatedCount ?? 0,
+      packetsReplayed: this.#srtp?.replayedCount ?? 0,
       framesConcealed: media?.hearing.framesConcealed ?? 0,
       jitterMs: statistics.jitterMs,
       roundTripMs: this.#rtcp.roundTripMs,
@@ -157,13 +172,12 @@ export class RtpLeg {
 
   async #apply(parameters: RtpParameters): Promise<void> {
     this.#assertOpen();
-    if (parameters.srtp !== null) {
-      throw new MediaError('MEDIA_SRTP_UNSUPPORTED', 'SRTP is not there yet');
-    }
+    if (parameters.srtp !== null) checkSrtpKeys(parameters.srtp);
     const media = this.#media;
     if (media === null) {
       const codec = await this.#options.codecs.createPair(parameters.codec);
       this.#assertOpen(codec);
+      this.#secure(parameters);
       this.#media = this.#start(parameters, codec);
     } else if (media.parameters.codec === parameters.codec) {
       media.hearing.update(media.codec.decoder, media.codec.clockRateHz, parameters);
@@ -172,7 +186,9 @@ export class RtpLeg {
     } else {
       await this.#changeCodec(media, parameters);
     }
-    this.#latch.signal(parameters.remoteAddress, parameters.remotePort);
+    this.#secure(parameters);
+    const { remoteAddress, remotePort, signalingAddress = null } = parameters;
+    this.#latch.signal(remoteAddress, remotePort, signalingAddress);
     this.#timeout.expect(expectationOf(parameters), performance.now());
   }
 
@@ -181,6 +197,13 @@ export class RtpLeg {
     codec?.encoder.close();
     codec?.decoder.close();
     throw new MediaError('MEDIA_LEG_CLOSED', 'the leg is closed');
+  }
+
+  #secure({ srtp }: RtpParameters): void {
+    this.#isSecure = srtp !== null;
+    if (srtp === null) return;
+    if (this.#srtp === null) this.#srtp = new SrtpSession(srtp);
+    else this.#srtp.update(srtp, performance.now());
   }
 
   #start(parameters: RtpParameters, codec: CodecPair): Media {
@@ -198,7 +221,8 @@ export class RtpLeg {
         encoder,
         clipEncoder: codecs.clipEncoder(parameters.codec),
         onReady: this.#hurry,
-        sendDigits: (digits) => talker.sendDigits(digits, this.#clipEncoder()),
+        sendDigits: (digits) =>
+          this.#carryDigits?.(digits) ?? talker.sendDigits(digits, this.#clipEncoder()),
       }),
       senderSeat,
       workerSeat: ticker.addWorker(this.#tickWork, senderSeat),
@@ -242,15 +266,20 @@ export class RtpLeg {
   #onRtp(packet: Buffer, from: RemoteInfo): void {
     const media = this.#media;
     if (media === null) return;
+    const nowMs = performance.now();
     const header = this.#header;
-    // SRTP will be taken off here, after the latch and before anything is believed.
-    if (!parseRtpPacket(packet, header) || !media.hearing.isExpected(header.payloadType)) {
+    const srtp = this.#isSecure ? this.#srtp : null;
+    const length = srtp === null ? packet.length : srtp.unprotectRtp(packet, nowMs);
+    if (length === -1) return;
+    const isRead = parseRtpPacket(packet, header, length);
+    if (!isRead || !media.hearing.isExpected(header.payloadType)) {
       this.#malformed += 1;
       return;
     }
-    const nowMs = performance.now();
     const { ssrc, sequenceNumber } = header;
-    if (!this.#latch.accept(from.address, from.port, ssrc, sequenceNumber, nowMs)) return;
+    const { address, port } = from;
+    if (srtp !== null) this.#latch.follow(address, port, ssrc, sequenceNumber, nowMs);
+    else if (!this.#latch.accept(address, port, ssrc, sequenceNumber, nowMs)) return;
     this.#timeout.onRtp(nowMs);
     this.#statistics.onPacket(ssrc, sequenceNumber, header.rtpTimestamp, nowMs);
     this.#guard(() => media.hearing.onPacket(header, packet));
@@ -262,10 +291,20 @@ export class RtpLeg {
       this.#malformed += 1;
       return;
     }
-    if (!this.#latch.acceptControl(from.address, from.port, packet.readUInt32BE(4))) return;
     const nowMs = performance.now();
-    if (this.#rtcp.onCompound(packet, nowMs, Date.now())) this.#timeout.onRtcp(nowMs);
+    const compound = this.#believedRtcp(packet, from, nowMs);
+    if (compound === null) return;
+    if (this.#rtcp.onCompound(compound, nowMs, Date.now())) this.#timeout.onRtcp(nowMs);
     else this.#malformed += 1;
+  }
+
+  /** Null for what comes from a stranger. */
+  #believedRtcp(packet: Buffer, { address, port }: RemoteInfo, nowMs: number): Buffer | null {
+    if (this.#isSecure && this.#srtp !== null) {
+      const length = this.#srtp.unprotectRtcp(packet, nowMs);
+      return length === -1 ? null : packet.subarray(0, length);
+    }
+    return this.#latch.acceptControl(address, port, packet.readUInt32BE(4)) ? packet : null;
   }
 
   readonly #tickSend = (nowMs: number, missed: number): void => {
@@ -313,11 +352,12 @@ export class RtpLeg {
 
   readonly #send = (packet: Buffer): void => {
     const { address, port } = this.#latch;
-    this.#transmit(this.#options.ports.rtp, packet, address, port);
+    const sent = this.#isSecure && this.#srtp !== null ? this.#srtp.protectRtp(packet) : packet;
+    this.#transmit(this.#options.ports.rtp, sent, address, port);
   };
 
   #sendRtcp(media: Media, nowMs: number, isLast: boolean): void {
-    const packet = this.#rtcp.makeReport(
+    const report = this.#rtcp.makeReport(
       nowMs,
       Date.now(),
       {
@@ -328,6 +368,7 @@ export class RtpLeg {
       this.#statistics,
       isLast,
     );
+    const packet = this.#isSecure && this.#srtp !== null ? this.#srtp.protectRtcp(report) : report;
     const { rtp, rtcp } = this.#options.ports;
     const { rtcpMux, remoteRtcpPort, remotePort } = media.parameters;
     if (rtcpMux) return this.#transmit(rtp, packet, this.#latch.address, this.#latch.port);
@@ -363,9 +404,4 @@ function expectationOf(parameters: RtpParameters): Expectation {
   if (parameters.direction !== 'sendrecv') return 'nothing';
   const mayPause = parameters.codec === 'opus' || parameters.comfortNoisePayloadType !== null;
   return mayPause ? 'may-be-silent' : 'audio';
-}
-
-function complexityFor(load: number): number {
-  if (load < BUSY_LOAD) return 3;
-  return load < FULL_LOAD ? 1 : 0;
 }

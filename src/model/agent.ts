@@ -4,6 +4,24 @@ import type { LlmSettings, SttSettings, TtsSettings } from './provider.ts';
 /** What kind of answer a reply asks for: shapes endpointing of the next utterance. */
 export type AnswerKind = 'yes-no' | 'digits' | 'open';
 
+/** Somebody an agent may put a caller through to. */
+export interface TransferTarget {
+  /** What the agent calls them: `the front desk`. */
+  readonly name: string;
+  /** With `+`, or as the trunk's country writes it. */
+  readonly number: string;
+}
+
+/** What a phrasebook does to put a caller through. */
+export interface PhrasebookTransfer {
+  /** Name of a transfer target of the agent; left out: its first. */
+  readonly to?: string;
+  /** Said first, in turn; `{{transfer_name}}` is who it is. */
+  readonly replies: readonly string[];
+  /** Said when nobody took the call, in turn; the entry's `expects` and `next` hold after it. */
+  readonly failed: readonly string[];
+}
+
 /** A phrasebook entry: what may be said, and what the agent answers. */
 export interface PhrasebookEntry {
   /** Stable within its phrasebook, for logs and for `next`; an id of a built-in replaces it. */
@@ -23,6 +41,8 @@ export interface PhrasebookEntry {
   readonly replies: readonly string[];
   /** What the agent does after the reply. */
   readonly after?: 'hang-up' | 'repeat';
+  /** Takes the place of `replies` and `after` where the agent has such a transfer target. */
+  readonly transfer?: PhrasebookTransfer;
   /** Asked at the end of the reply. */
   readonly expects?: AnswerKind;
   /** Ids of entries tried before all others on the answer to this reply. */
@@ -88,6 +108,8 @@ export interface AgentSnapshot {
   readonly voice: string;
   readonly phrasebook: Phrasebook | null;
   readonly tools: readonly ToolDefinition[];
+  /** To whom it may transfer calls, by phrasebook or by `transfer_call`; left out: to nobody. */
+  readonly transferTargets?: readonly TransferTarget[];
   readonly idle: IdleSettings;
   /** Hard limit of one call. */
   readonly timeLimitSeconds: number;

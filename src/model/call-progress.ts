@@ -1,4 +1,5 @@
 import type { Blame, EndReason } from './end-reason.ts';
+import type { TransferRecord } from './transfer.ts';
 import type { TranscriptTurn } from './turn.ts';
 
 /**
@@ -15,6 +16,8 @@ export type CallProgress =
   | { readonly type: 'early-media'; readonly sipStatus: number }
   | { readonly type: 'answered' }
   | { readonly type: 'activity'; readonly activity: 'listening' | 'thinking' | 'speaking' }
+  /** A transfer begins, gets on, or is over: as it stands now. */
+  | { readonly type: 'transfer'; readonly transfer: TransferRecord }
   | { readonly type: 'turn'; readonly turn: TranscriptTurn }
   | {
       readonly type: 'ended';

@@ -1,6 +1,7 @@
 import type { EndReason } from './end-reason.ts';
 import type { AgentId, CallId, WorkspaceId } from './ids.ts';
 import type { LegReport } from './media.ts';
+import type { TransferRecord } from './transfer.ts';
 
 /** Seen from us. */
 export type CallDirection = 'inbound' | 'outbound';
@@ -32,4 +33,26 @@ export interface CallRecord {
   /** Final SIP status of a call that was refused or failed. */
   readonly sipStatus: number | null;
   readonly report: LegReport | null;
+  /** Simulated, for a `pk_test_` key: nobody was called and nobody pays. */
+  readonly isTest?: boolean;
+  /** Oldest first; left out: there was none. */
+  readonly transfers?: readonly TransferRecord[];
+  /** What the network said of an inbound call by SIP; left out: nothing. */
+  readonly networkFacts?: NetworkFacts | null;
+}
+
+/** What an INVITE said of who calls and why, beside the numbers. */
+export interface NetworkFacts {
+  readonly callerName: string | null;
+  /** The caller hides the number: no header that holds it is kept. */
+  readonly isPrivate: boolean;
+  /** Whom the caller had dialed first (Diversion, History-Info), in E.164 where it can be. */
+  readonly divertedFrom: string | null;
+  readonly diversionReason: string | null;
+  /** Reason header (RFC 3326). */
+  readonly reason: string | null;
+  /** `A`, `B` or `C` as the Identity header claims (RFC 8588); its signature is not checked. */
+  readonly claimedAttestation: string | null;
+  /** As they came, by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
 }

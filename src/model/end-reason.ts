@@ -39,6 +39,8 @@ export const END_REASONS = {
   'agent-disabled': 'operator',
   /** Offer and our codecs have nothing in common. SIP 488. */
   'no-common-codec': 'caller',
+  /** The trunk insists on encrypted audio and the other side has plain audio only. SIP 488. */
+  'encryption-required': 'caller',
   /** The session description could not be read. SIP 400. */
   'bad-offer': 'caller',
   /** The agent has as many calls as it may. SIP 486. */
@@ -65,6 +67,8 @@ export const END_REASONS = {
   'daemon-crashed': 'gateway',
   /** A bug of ours. */
   'internal-error': 'gateway',
+  /** Outbound: a machine answered, and was hung up on or left a message, as the call asked. */
+  'machine-answered': 'none',
   /** Outbound: the callee did not answer in time. */
   'no-answer': 'none',
   /** Outbound: 486 or 600. */

@@ -1,3 +1,5 @@
+import type { AnsweredBy } from './machine-detection.ts';
+
 /** Audio codecs by their encoding names in lower case (RFC 3551, RFC 7587). */
 export type CodecName = 'pcmu' | 'pcma' | 'g722' | 'opus';
 
@@ -31,6 +33,8 @@ export interface RtpParameters {
   /** Where the remote side asked us to send. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Host that the description came from: behind a NAT, audio comes from there. */
+  readonly signalingAddress?: string | null;
   /** RTCP on the RTP port (RFC 5761), else on `remoteRtcpPort`. */
   readonly rtcpMux: boolean;
   readonly remoteRtcpPort: number;
@@ -47,7 +51,11 @@ export interface LocalMediaAddress {
 
 /** What one leg's media did, for the call record and the `call ended` line. */
 export interface LegReport {
+  /** Who took an outbound call that asked to know; left out: it did not ask. */
+  readonly answeredBy?: AnsweredBy | null;
   readonly codec: CodecName | null;
+  /** How audio was encrypted in the end; null: not at all. */
+  readonly encryption: SrtpKeys['suite'] | 'DTLS_SRTP' | null;
   readonly packetsSent: number;
   readonly packetsReceived: number;
   readonly packetsLost: number;
@@ -57,6 +65,10 @@ export interface LegReport {
   /** Refused because they came from somewhere else than the latched source. */
   readonly packetsFromStrangers: number;
   readonly packetsMalformed: number;
+  /** On a leg with SRTP: refused since their tag was wrong or missing. */
+  readonly packetsUnauthenticated: number;
+  /** On a leg with SRTP: authentic, but come before. */
+  readonly packetsReplayed: number;
   readonly framesConcealed: number;
   /** Interarrival jitter (RFC 3550 §6.4.1), last value. */
   readonly jitterMs: number;

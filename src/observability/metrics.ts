@@ -5,7 +5,14 @@ import { blameOf, END_REASONS, type EndReason } from '../model/end-reason.ts';
 import type { LegReport } from '../model/media.ts';
 
 /** Where a packet of ours or theirs was lost, or refused. */
-type PacketFate = 'lost' | 'late' | 'duplicate' | 'stranger' | 'malformed';
+type PacketFate =
+  | 'lost'
+  | 'late'
+  | 'duplicate'
+  | 'stranger'
+  | 'malformed'
+  | 'unauthenticated'
+  | 'replayed';
 
 /**
  * Every number that `/metrics` shows. Base units stand in the names; labels come from closed
@@ -153,6 +160,8 @@ function fates(report: LegReport): readonly (readonly [PacketFate, number])[] {
     ['duplicate', report.packetsDuplicate],
     ['stranger', report.packetsFromStrangers],
     ['malformed', report.packetsMalformed],
+    ['unauthenticated', report.packetsUnauthenticated],
+    ['replayed', report.packetsReplayed],
   ];
 }
 

@@ -96,8 +96,19 @@ export type SrfDialogRequest =
   | 'publish'
   | 'subscribe';
 
+/** A 200 with an offer, to an INVITE without one: our ACK carries the answer (RFC 3264 §4). */
+export interface SrfLateOffer {
+  readonly sdp: string;
+  ack(localSdp: string): Promise<SrfDialog>;
+  /** Acknowledges it and hangs up. */
+  destroy(): Promise<void>;
+}
+
 export interface SrfDialOptions {
-  readonly localSdp: string;
+  /** Left out: the other side offers, and the callback is given an `SrfLateOffer`. */
+  readonly localSdp?: string;
+  /** Goes with that: else srf itself answers such an offer, with nonsense. */
+  readonly noAck?: boolean;
   readonly headers: Record<string, string>;
   readonly proxy?: string;
   readonly auth?: { readonly username: string; readonly password: string };
@@ -135,7 +146,7 @@ export interface SrfClient {
       readonly cbRequest: (error: unknown, req?: SrfRequest) => void;
       readonly cbProvisional: (res: SrfResponse) => void;
     },
-    callback: (error: unknown, dialog?: SrfDialog) => void,
+    callback: (error: unknown, answered?: SrfDialog | SrfLateOffer) => void,
   ): void;
   readonly app: {
     readonly client: {

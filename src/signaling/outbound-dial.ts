@@ -1,4 +1,4 @@
-import type { SrfDialog, SrfRequest, SrfResponse } from './drachtio.ts';
+import type { SrfDialog, SrfLateOffer, SrfRequest, SrfResponse } from './drachtio.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import { EstablishedLeg } from './established-leg.ts';
 import { ENGINE_LOST_END, endOfRefusal } from './leg-end.ts';
@@ -15,7 +15,8 @@ export interface DialRequest {
   readonly uri: string;
   /** Without a host the engine puts its own address. */
   readonly from: { readonly user: string; readonly host?: string; readonly displayName?: string };
-  readonly offerSdp: string;
+  /** null: the other side offers in its 200, and `DialEvents.onLateOffer` answers. */
+  readonly offerSdp: string | null;
   /** At most 32; none of those that a dialog is made of. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Next hop, when it is not the URI's own host. */
@@ -48,10 +49,18 @@ export type DialProgress =
 /** Everything the owner of an outbound leg is told, before and after the answer. */
 export interface DialEvents extends SipLegEvents {
   onProgress(progress: DialProgress): void;
+  /** The answer to the offer of a 200; null hangs up. Left out: there is none to give. */
+  onLateOffer?(offerSdp: string): Promise<string | null>;
 }
 
 export type DialResult =
-  | { readonly type: 'answered'; readonly leg: SipLeg; readonly answerSdp: string }
+  | {
+      readonly type: 'answered';
+      readonly leg: SipLeg;
+      readonly answerSdp: string;
+      /** Host that the responses came from; absent: the engine did not say. */
+      readonly answerAddress?: string;
+    }
   | ({ readonly type: 'ended' } & SipLegEnd);
 
 export const DIAL_HEADERS_MAX = 32;
@@ -75,7 +84,7 @@ export function checkDialRequest({ uri, headers = {}, offerSdp, proxy }: DialReq
   if (!isUri(uri) || (proxy !== undefined && !isUri(proxy)) || !areHeaders) {
     throw new SignalingError('HEADER_MALFORMED', 'an address or header cannot be sent');
   }
-  if (Buffer.byteLength(offerSdp) > OUTGOING_SDP_BYTES_MAX) {
+  if (Buffer.byteLength(offerSdp ?? '') > OUTGOING_SDP_BYTES_MAX) {
     throw new SignalingError('SDP_TOO_LARGE', 'the offer is too large to be sent');
   }
 }
@@ -98,6 +107,7 @@ export class OutboundDial {
   #invite: SrfRequest | null = null;
   /** Answer of a reliable provisional response: the 200 need not repeat it (RFC 3262 §5). */
   #earlyAnswerSdp = '';
+  #answerAddress = '';
   #cancelEnd: SipLegEnd | null = null;
   #resends = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -148,14 +158,19 @@ export class OutboundDial {
   /** @param identity From, and what ties a repeated INVITE to the one before */
   #send(identity: Readonly<Record<string, string>>): void {
     const { uri, headers = {}, offerSdp, proxy } = this.#request;
+    const type: Record<string, string> =
+      offerSdp === null ? {} : { 'Content-Type': 'application/sdp' };
     const options = {
-      localSdp: offerSdp,
-      headers: { ...headers, ...identity, 'Content-Type': 'application/sdp' },
+      ...(offerSdp === null ? { noAck: true } : { localSdp: offerSdp }),
+      headers: { ...headers, ...identity, ...type },
       ...(proxy === undefined ? {} : { proxy }),
     };
     const progress = {
       cbRequest: (_error: unknown, invite?: SrfRequest) => {
         this.#invite = invite ?? null;
+        invite?.on('response', (res) => {
+          if (res.status < 300) this.#answerAddress = res.source_address;
+        });
         // Aborted before the engine had even echoed the INVITE.
         if (this.#state === 'canceling') this.#sendCancel();
       },
@@ -164,9 +179,10 @@ export class OutboundDial {
       },
     };
     try {
-      this.#connection.srf.createUAC(uri, options, progress, (error, dialog) => {
-        if (dialog !== undefined) this.#onAnswered(dialog);
-        else this.#onRefused(error);
+      this.#connection.srf.createUAC(uri, options, progress, (error, answered) => {
+        if (answered === undefined) this.#onRefused(error);
+        else if ('sdp' in answered) void this.#onLateOffer(answered);
+        else this.#onAnswered(answered);
       });
     } catch (error) {
       // srf asserts that it has a connection; when it has none, the loss is about to be told.
@@ -191,6 +207,23 @@ export class OutboundDial {
     }
   }
 
+  /** The other side waits for our answer in the ACK. Never rejects. */
+  async #onLateOffer(late: SrfLateOffer): Promise<void> {
+    try {
+      const isWanted = this.#state === 'calling';
+      const answerSdp = isWanted ? ((await this.#events.onLateOffer?.(late.sdp)) ?? null) : null;
+      if (answerSdp !== null && this.#state === 'calling') {
+        this.#onAnswered(await late.ack(answerSdp));
+        return;
+      }
+    } catch (error) {
+      this.#log.error({ err: error }, 'the offer of a 200 could not be answered');
+    }
+    await late.destroy().catch(() => {});
+    const refused: SipLegEnd = { reason: 'no-common-codec', sipStatus: 200, detail: null };
+    this.#settle({ type: 'ended', ...(this.#cancelEnd ?? refused) });
+  }
+
   #onAnswered(dialog: SrfDialog): void {
     const sdp = dialog.remote.sdp ?? '';
     const answerSdp = sdp === '' ? this.#earlyAnswerSdp : sdp;
@@ -209,7 +242,9 @@ export class OutboundDial {
       isAckDue: false,
       answerDueCseq: null,
     });
-    this.#settle({ type: 'answered', leg, answerSdp });
+    const address = this.#answerAddress;
+    const from = address === '' ? {} : { answerAddress: address };
+    this.#settle({ type: 'answered', leg, answerSdp, ...from });
   }
 
   #onRefused(error: unknown): void {

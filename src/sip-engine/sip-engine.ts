@@ -3,7 +3,15 @@ import { type Counters } from './core/counters.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from './core/context.ts';
 import { EngineCore } from './core/engine-core.ts';
 import { AdminServer } from './drachtio/admin-server.ts';
-import { type GuardLimits, DEFAULT_GUARD_LIMITS, SourceGuard } from './guard/source-guard.ts';
+import type { Armour } from './guard/armour.ts';
+import type { Offence } from './guard/ban-list.ts';
+import {
+  type GuardAlarm,
+  type GuardLimits,
+  DEFAULT_GUARD_LIMITS,
+  SourceGuard,
+} from './guard/source-guard.ts';
+import { HEADER_BYTES_MAX } from './message/parse-message.ts';
 import { answerStreamFault } from './transport/stream-fault.ts';
 import { DEFAULT_TIMERS, type SipTimers } from './transaction/timers.ts';
 import { TimerWheel } from './transaction/timer-wheel.ts';
@@ -45,6 +53,10 @@ export interface SipEngineOptions {
   readonly externalAddress?: string;
   /** Sources beside loopback that are answered at all. Default: none. */
   readonly allowSource?: (address: string) => boolean;
+  /** Sources beside loopback that are never banned: the trunks'. Default: none. */
+  readonly trustsSource?: (address: string) => boolean;
+  /** A source was banned, or a trusted one limited. */
+  readonly onAlarm?: (alarm: GuardAlarm) => void;
   /** Destinations whose requests above 1300 octets go by TCP. Default: none. */
   readonly prefersTcp?: (address: string) => boolean;
   readonly tls?: TlsOptions;
@@ -76,6 +88,10 @@ export interface SipEngineStats extends Readonly<Counters> {
   readonly finishedTransactions: number;
   readonly timers: number;
   readonly webSockets: number;
+  /** Sources ignored now. */
+  readonly banned: number;
+  /** Entries of the tables that a flood could make grow. */
+  readonly guardEntries: number;
   readonly isOverloaded: boolean;
 }
 
@@ -86,6 +102,8 @@ export interface RunningSipEngine {
   stats(): SipEngineStats;
   /** Takes an upgrade from the HTTP server: SIP over WebSocket (RFC 7118), or a refusal. */
   acceptWebSocket(handshake: WebSocketHandshake): void;
+  /** Sends a keep-alive there (CR LF CR LF); false when there is no connection to keep. */
+  keepAlive(protocol: 'udp' | 'tcp' | 'tls', place: Place): boolean;
   /** Another certificate for TLS from now on. Throws when it cannot be used; the former stays. */
   setTlsCertificate(certificate: TlsCertificate): void;
   /** Replaces the list of allowed sources while running. */
@@ -108,7 +126,7 @@ const BIND_ATTEMPTS_MAX = 20;
 const FAREWELL_MS = 1000;
 const FAREWELL_POLL_MS = 10;
 
-class Engine implements RunningSipEngine, TransportEvents, Outbound {
+class Engine implements RunningSipEngine, TransportEvents, Outbound, Armour {
   readonly #options: SipEngineOptions;
   readonly #wheel: TimerWheel;
   readonly #guard: SourceGuard;
@@ -128,6 +146,8 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
     this.#guard = new SourceGuard({
       limits: { ...DEFAULT_GUARD_LIMITS, ...options.guard },
       allow: options.allowSource ?? (() => false),
+      ...(options.trustsSource === undefined ? {} : { trusts: options.trustsSource }),
+      ...(options.onAlarm === undefined ? {} : { onAlarm: options.onAlarm }),
     });
     this.#core = new EngineCore({
       wheel: this.#wheel,
@@ -137,13 +157,15 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
       resolver: createResolver(),
       epochMs: Date.now() - performance.now(),
       prefersTcp: options.prefersTcp ?? (() => false),
+      armour: this,
     });
     const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
-    // No source is refused: browsers come from anywhere, and each request is asked who it is from.
+    // Browsers come from anywhere: each request is asked who it is from.
     this.#webSockets = new WebSocketTransport({
       connectionsMax,
       connectionsPerSourceMax,
       isOriginAllowed: () => true,
+      isSourceAllowed: (address) => this.#guard.admitWebSocket(address, performance.now()),
       ...options.webSockets,
       idleMs: connectionIdleMs,
       advertise: advertiser(options.externalAddress),
@@ -181,6 +203,10 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
       ...context.counters,
       droppedUnknownSource: this.#guard.droppedUnknown,
       droppedRateLimited: this.#guard.droppedRate,
+      droppedBanned: this.#guard.droppedBanned,
+      bans: this.#guard.bans,
+      banned: this.#guard.banned,
+      guardEntries: this.#guard.tableSize,
       dialogs: context.dialogs.size,
       serverTransactions: context.servers.size,
       clientTransactions: context.clients.size,
@@ -193,6 +219,11 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
 
   acceptWebSocket(handshake: WebSocketHandshake): void {
     this.#webSockets.accept(handshake);
+  }
+
+  keepAlive(protocol: 'udp' | 'tcp' | 'tls', place: Place): boolean {
+    const transport = this.#transports.find((each) => each.protocol === protocol);
+    return transport?.keepAlive(place) ?? false;
   }
 
   setTlsCertificate(certificate: TlsCertificate): void {
@@ -231,13 +262,30 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound {
     return this.#guard.admit(address, performance.now());
   }
 
+  isTrusted(address: string): boolean {
+    return this.#guard.isTrusted(address);
+  }
+
+  mayCall(flow: Flow): boolean {
+    return this.#guard.admitCall(flow, performance.now());
+  }
+
+  offend(flow: Flow, offence: Offence): void {
+    if (this.#guard.offend(flow, offence, performance.now())) flow.destroy?.();
+  }
+
   onPacket(packet: Buffer, flow: Flow): void {
+    if (flow.isReliable && !this.#guard.admitMessage(flow, performance.now())) {
+      flow.destroy?.();
+      return;
+    }
     this.#advance();
     this.#core.receive(packet, flow);
   }
 
   onStreamFault(packet: Buffer, flow: Flow): void {
     answerStreamFault(packet, flow);
+    this.#core.malformed(flow, packet.length > HEADER_BYTES_MAX);
   }
 
   onFlowClosed(flow: Flow): void {

@@ -1,5 +1,5 @@
 import type { Brain, ToolCall } from '../dialogue/brain.ts';
-import type { AgentSnapshot } from '../model/agent.ts';
+import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { TurnId } from '../model/ids.ts';
@@ -32,6 +32,11 @@ export interface ConversationOptions {
   readonly onEnded: (reason: EndReason, detail: string | null) => void;
   /** Runs a tool of the agent's own. A rejection is told to the model as a failure. */
   readonly onTool: (call: ToolCall, signal: AbortSignal) => Promise<unknown>;
+  /**
+   * Puts the caller through. While that lasts the conversation neither hears nor speaks; it
+   * resolves only when it has failed, with the reason in a few words for the brain.
+   */
+  readonly onTransfer?: (to: TransferTarget, signal: AbortSignal) => Promise<string>;
   readonly onLog?: (
     level: 'info' | 'warn',
     message: string,

@@ -7,24 +7,26 @@ import {
 } from '../dialogue/brain.ts';
 import { greeting, systemPrompt } from '../dialogue/prompt.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
+import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { AgentTurnResult } from './agent-turn.ts';
-import { splitClauses } from './clauses.ts';
 import type { Activity, ConversationOptions } from './conversation-options.ts';
 import { DIGIT_PAUSE_MS, DigitCollector } from './digit-collector.ts';
-import { FIXED_PHRASES, limitWarning } from './fixed-phrases.ts';
+import { FIXED_PHRASES } from './fixed-phrases.ts';
 import { IdlePrompts } from './idle-prompts.ts';
 import { type HeardUtterance, Listening } from './listening.ts';
+import { type Ending, OUT_OF_TIME, type Saying } from './phases.ts';
 import type { SpeechToText, Transcript } from './provider.ts';
 import { replyTo } from './replying.ts';
 import { type Script, Speaking } from './speaking.ts';
 import { toSpeechError } from './speech-error.ts';
 import { type OpenStamps, openStamps } from './stamps.ts';
+import { startTimeLimit } from './time-limit.ts';
 import { Timers } from './timers.ts';
 import type { Said } from './turn-taking/completeness.ts';
 import { isNoise } from './turn-taking/noise.ts';
 import { TurnLog } from './turn-log.ts';
-import { fixedClip, type Voice } from './voice.ts';
+import { renderAhead, type Voice } from './voice.ts';
 import { wordsOf } from './words-of.ts';
 
 /** A turn that fails is apologized for; this many end the call. */
@@ -33,24 +35,9 @@ const FAILED_TURNS_MAX = 3;
 const HARD_CUT_AFTER_MS = 5000;
 /** A farewell for any other reason is cut after this long. */
 const FAREWELL_MS_MAX = 10_000;
-const WARN_BEFORE_MS = 30_000;
-/** Limits below this are not warned of. */
-const WARN_LIMIT_MIN_MS = 20_000;
 const SAYINGS_MAX = 16;
 
 type TimerName = 'idle' | 'digits' | 'warning' | 'limit' | 'hard-cut' | 'finish';
-
-interface Ending {
-  readonly reason: EndReason;
-  readonly detail: string | null;
-}
-
-/** Something to be said that is not a reply. The text is made when its moment has come. */
-interface Saying {
-  readonly text: () => string;
-  /** Will be said again in other calls: its audio is kept. */
-  readonly isFixed: boolean;
-}
 
 /**
  * The live speech loop of one leg: greets, hears, answers, is interrupted, ends once.
@@ -85,7 +72,8 @@ export class Conversation {
   /** It was the end of a question that "yes" answers. */
   #isAnswer = false;
   #failedTurns = 0;
-  #limitAtMs = 0;
+  /** The caller is being put through to somebody else: the agent neither hears nor speaks. */
+  #isAside = false;
 
   /** Throws a `DialogueError` for an agent whose settings cannot be used. */
   constructor(options: ConversationOptions) {
@@ -151,7 +139,9 @@ export class Conversation {
       this.#brain.prewarm?.(signal),
       this.#stt.prewarm(signal),
       this.#voice.tts.prewarm(signal),
-      this.#renderAhead(text === '' ? [] : splitClauses(text)),
+      renderAhead(this.#voice, text, this.#options.sink, signal).catch((err: unknown) =>
+        this.#warn('a phrase could not be rendered ahead', err),
+      ),
     ]);
   }
 
@@ -160,9 +150,14 @@ export class Conversation {
     if (this.#phase !== 'new') return;
     this.#phase = 'live';
     const { source, agent } = this.#options;
-    source.onFrame((frame) => this.#guard(() => this.#listening.hear(frame)));
+    source.onFrame((frame) => {
+      if (!this.#isAside) this.#guard(() => this.#listening.hear(frame));
+    });
     source.onDigit((digit) => this.#guard(() => this.#press(digit)));
-    this.#startLimit(agent.timeLimitSeconds * 1000);
+    startTimeLimit(agent.timeLimitSeconds * 1000, this.#options.clock, this.#timers, {
+      onWarning: (text) => this.#warnOfLimit(text),
+      onOver: () => this.#sayGoodbye(OUT_OF_TIME, FIXED_PHRASES.limitGoodbye, HARD_CUT_AFTER_MS),
+    });
     const text = this.#greeting();
     if (text !== '') this.#sayings.push({ text: () => text, isFixed: true });
     this.#next();
@@ -173,6 +168,22 @@ export class Conversation {
     if (this.#phase !== 'live' || this.#sayings.length >= SAYINGS_MAX) return;
     this.#sayings.push({ text: () => text, isFixed: false });
     if (this.#isQuiet()) this.#next();
+  }
+
+  /** The caller is put through by the owner: whatever is said or heard now ends here. */
+  stepAside(): void {
+    if (this.#phase !== 'live' || this.#isAside) return;
+    this.#silence();
+    this.#speaking.interrupt();
+    this.#setActivity('listening');
+  }
+
+  /** It came to nothing: the agent says so and goes on. */
+  stepBack(): void {
+    if (!this.#isAside) return;
+    this.#isAside = false;
+    this.#sayings.unshift({ text: () => FIXED_PHRASES.transferFailed, isFixed: true });
+    this.#next();
   }
 
   /** Stops listening; ends when all was heard, or after `withinMs`. */
@@ -189,18 +200,26 @@ export class Conversation {
     this.#shutDown();
   }
 
+  /** The agent's own wish to put the caller through; the turn that had it waits for the end. */
+  async #transfer(to: TransferTarget, signal: AbortSignal): Promise<string> {
+    this.#silence();
+    const why = await this.#options.onTransfer?.(to, signal);
+    this.#isAside = false;
+    return why ?? 'there is no way to do that';
+  }
+
+  #silence(): void {
+    this.#isAside = true;
+    this.#timers.clear('idle');
+    this.#timers.clear('digits');
+    this.#digits.take();
+    this.#listening.abandon();
+    this.#unheard = null;
+  }
+
   #greeting(): string {
     const { agent, variables, clock } = this.#options;
     return greeting(agent, variables, clock.nowMs());
-  }
-
-  async #renderAhead(clauses: readonly string[]): Promise<void> {
-    const { sink } = this.#options;
-    try {
-      for (const clause of clauses) await fixedClip(this.#voice, clause, sink, this.#abort.signal);
-    } catch (err) {
-      this.#warn('a phrase could not be rendered ahead', err);
-    }
   }
 
   /** The caller put us on hold, or came back. */
@@ -217,7 +236,7 @@ export class Conversation {
 
   /** The word is free: say what waits, or listen. */
   #next(): void {
-    if (this.#phase !== 'live' || this.#speaking.isBusy) return;
+    if (this.#phase !== 'live' || this.#speaking.isBusy || this.#isAside) return;
     this.#setActivity('listening');
     if (this.#listening.isOpen) return;
     const saying = this.#sayings.shift();
@@ -228,8 +247,7 @@ export class Conversation {
 
   #speak({ text, isFixed }: Saying): void {
     this.#timers.clear('idle');
-    const said = text();
-    this.#speaking.say(said, isFixed);
+    this.#speaking.say(text(), isFixed);
   }
 
   #judge(text: string): Said {
@@ -255,7 +273,8 @@ export class Conversation {
   #script(history: readonly Message[]): Script {
     const { agent, sink, clock, onTool } = this.#options;
     const onToolWait = (): void => this.#setActivity('thinking');
-    const options = { brain: this.#brain, agent, sink, clock, onTool, onToolWait };
+    const onTransfer = (to: TransferTarget, signal: AbortSignal) => this.#transfer(to, signal);
+    const options = { brain: this.#brain, agent, sink, clock, onTool, onTransfer, onToolWait };
     return (turn) => replyTo(history, turn, options);
   }
 
@@ -278,7 +297,7 @@ export class Conversation {
     } catch (err) {
       return this.#phase === 'live' ? this.#failed(err) : undefined;
     }
-    if (this.#phase !== 'live') return;
+    if (this.#phase !== 'live' || this.#isAside) return;
     const isCurrent = turnNumber === this.#callerTurns;
     stamps.transcriptFinalAtMs = clock.nowMs();
     const { text } = transcript;
@@ -342,7 +361,7 @@ export class Conversation {
   }
 
   #press(digit: string): void {
-    if (this.#phase !== 'live') return;
+    if (this.#phase !== 'live' || this.#isAside) return;
     this.#callerTurns += 1;
     this.#timers.clear('idle');
     this.#listening.abandon();
@@ -374,24 +393,9 @@ export class Conversation {
     this.#end();
   }
 
-  #startLimit(limitMs: number): void {
-    const { clock } = this.#options;
-    this.#limitAtMs = clock.nowMs() + limitMs;
-    const warnBeforeMs = Math.min(WARN_BEFORE_MS, limitMs / 4);
-    if (limitMs >= WARN_LIMIT_MIN_MS) {
-      this.#timers.set('warning', limitMs - warnBeforeMs, () => {
-        const text = (): string => limitWarning(this.#limitAtMs - clock.nowMs());
-        this.#sayings.unshift({ text, isFixed: false });
-        if (this.#isQuiet()) this.#next();
-      });
-    }
-    this.#timers.set('limit', limitMs, () =>
-      this.#sayGoodbye(
-        { reason: 'time-limit', detail: null },
-        FIXED_PHRASES.limitGoodbye,
-        HARD_CUT_AFTER_MS,
-      ),
-    );
+  #warnOfLimit(text: () => string): void {
+    this.#sayings.unshift({ text, isFixed: false });
+    if (this.#isQuiet()) this.#next();
   }
 
   /** Whatever went on, the last word is the agent's, for `withinMs` at most. */
@@ -399,6 +403,8 @@ export class Conversation {
     if (this.#phase !== 'live') return;
     this.#speaking.interrupt();
     this.#close(ending);
+    // Two people talk with each other: the agent has no word left.
+    if (this.#isAside) return this.#end();
     this.#timers.set('hard-cut', withinMs, () => this.#end());
     this.#speak({ text: () => text, isFixed: true });
   }

@@ -1,6 +1,6 @@
 import type { Brain, Message, ToolCall } from '../dialogue/brain.ts';
 import { replyWithTools, type RunnableToolCall, type TurnPart } from '../dialogue/tool-rounds.ts';
-import type { AgentSnapshot } from '../model/agent.ts';
+import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { AudioSink } from '../model/audio.ts';
 import type { AgentTurn } from './agent-turn.ts';
 import { type Clock, pauseFor } from './clock.ts';
@@ -13,6 +13,8 @@ export interface ReplyingOptions {
   readonly sink: AudioSink;
   readonly clock: Clock;
   readonly onTool: (call: ToolCall, signal: AbortSignal) => Promise<unknown>;
+  /** Resolves when it has failed, with why. Left out: calls are not transferred. */
+  readonly onTransfer?: (to: TransferTarget, signal: AbortSignal) => Promise<string>;
   /** The caller waits for a tool of the owner's. */
   readonly onToolWait: () => void;
 }
@@ -40,7 +42,7 @@ export function replyTo(
 async function runTool(
   call: RunnableToolCall,
   turn: AgentTurn,
-  { sink, clock, onTool, onToolWait }: ReplyingOptions,
+  { sink, clock, onTool, onTransfer, onToolWait }: ReplyingOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
   await turn.committed();
@@ -49,6 +51,12 @@ async function runTool(
     await turn.spokenSoFar();
     await sink.sendDigits(call.digits);
     return { ok: true };
+  }
+  if (call.type === 'transfer') {
+    await turn.spokenSoFar();
+    // How long it may take is the business of whoever dials.
+    const error = (await onTransfer?.(call.to, signal)) ?? 'calls cannot be transferred here';
+    return { transferred: false, error };
   }
   onToolWait();
   const timeout = new AbortController();

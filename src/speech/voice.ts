@@ -1,4 +1,5 @@
 import type { AudioFrame, AudioSink } from '../model/audio.ts';
+import { splitClauses } from './clauses.ts';
 import type { Clip, ClipCache } from './clip-cache.ts';
 import { type Clock, pauseFor } from './clock.ts';
 import { levelDbfs } from './level.ts';
@@ -141,4 +142,15 @@ export function levelsOf({ samples, sampleRateHz }: AudioFrame): Float32Array {
 
 async function* once(text: string): AsyncGenerator<string> {
   yield text;
+}
+
+/** Makes the audio of a text that will be said later. */
+export async function renderAhead(
+  voice: Voice,
+  text: string,
+  sink: AudioSink,
+  signal: AbortSignal,
+): Promise<void> {
+  if (text === '') return;
+  for (const clause of splitClauses(text)) await fixedClip(voice, clause, sink, signal);
 }

@@ -130,6 +130,7 @@ const COLUMNS = [
   'call_window_start',
   'call_window_end',
   'time_zone',
+  'transfer_targets_json',
   'created_at_ms',
   'updated_at_ms',
 ] as const;
@@ -195,6 +196,7 @@ export function createAgentRepository(options: AgentRepositoryOptions): AgentRep
         isShareable: false,
         clickToCall: CLICK_TO_CALL_RULES,
         preCallAnnouncement: '',
+        transferTargets: [],
         ...agent,
       });
       const row = COLUMNS.slice(2, -2).map((column) => columns[column] ?? null);
@@ -268,6 +270,8 @@ function toColumns(agent: AgentChange & Pick<Partial<NewAgent>, 'templateId'>): 
     call_window_start: callWindow === null ? null : callWindow?.start,
     call_window_end: callWindow === null ? null : callWindow?.end,
     time_zone: agent.timeZone,
+    transfer_targets_json:
+      agent.transferTargets === undefined ? undefined : JSON.stringify(agent.transferTargets),
   };
   const given = Object.entries(columns).filter(
     (entry): entry is [string, string | number | null] => entry[1] !== undefined,
@@ -312,6 +316,7 @@ function toAgent(row: SqlRow): StoredAgent {
     preCallAnnouncement: textOf(row, 'pre_call_announcement'),
     callWindow: callWindowOf(row),
     timeZone: nullableText(row, 'time_zone'),
+    transferTargets: jsonOf(row, 'transfer_targets_json'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
     revision: numberOf(row, 'revision'),

@@ -1,10 +1,11 @@
 import type { Knex } from 'knex';
 import type { Tariff } from '../model/billing.ts';
-import type { CallDirection, CallDoor, CallRecord } from '../model/call.ts';
+import type { CallDirection, CallDoor, CallRecord, NetworkFacts } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { type AgentId, asAgentId, asCallId, asTurnId, asWorkspaceId } from '../model/ids.ts';
 import type { CallId, WorkspaceId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
+import type { TransferRecord } from '../model/transfer.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { Connection, SqlRow } from './connection.ts';
 import { cleanText, insertMany, jsonOf, nullableNumber, nullableText } from './rows.ts';
@@ -23,6 +24,8 @@ export type NewCall = Pick<
   | 'toNumber'
   | 'sipCallId'
   | 'startedAtMs'
+  | 'networkFacts'
+  | 'isTest'
 > & {
   /** What it will be rated by; left out: nothing. */
   readonly tariff?: Tariff | null;
@@ -34,6 +37,7 @@ export interface CallEnd {
   readonly reason: EndReason;
   readonly sipStatus: number | null;
   readonly report: LegReport | null;
+  readonly transfers?: readonly TransferRecord[];
 }
 
 export interface CallFilter {
@@ -46,6 +50,8 @@ export interface CallFilter {
   readonly startedFromMs?: number;
   readonly startedBeforeMs?: number;
   readonly endReason?: EndReason;
+  /** Simulated ones, instead of real ones. */
+  readonly isTest?: boolean;
 }
 
 /** Where a page ended: the next one begins behind this call. */
@@ -100,7 +106,9 @@ const CREATE: WriteStatement = {
     'to_number',
     'sip_call_id',
     'started_at_ms',
+    'network_facts_json',
     'tariff_json',
+    'is_test',
   ]),
 };
 
@@ -149,7 +157,8 @@ const END: WriteStatement = {
       ended_at_ms = w.value ->> 1,
       end_reason = w.value ->> 2,
       sip_status = w.value ->> 3,
-      report_json = w.value ->> 4
+      report_json = w.value ->> 4,
+      transfers_json = w.value ->> 5
     FROM json_each(?1) AS w
     WHERE calls.id = w.value ->> 0 AND ended_at_ms IS NULL
     RETURNING calls.id AS id`,
@@ -219,7 +228,7 @@ function listQuery(
   after?: CallCursor,
 ): Knex.QueryBuilder<SqlRow, SqlRow[]> {
   const query = db<SqlRow, SqlRow[]>('calls')
-    .where('workspace_id', workspaceId)
+    .where({ workspace_id: workspaceId, is_test: Number(filter.isTest ?? false) })
     .orderBy([
       { column: 'started_at_ms', order: 'desc' },
       { column: 'id', order: 'desc' },
@@ -255,7 +264,9 @@ function createWrite(call: NewCall, instanceId: string): Write {
     cleanText(call.toNumber),
     call.sipCallId === null ? null : cleanText(call.sipCallId),
     Math.round(call.startedAtMs),
+    call.networkFacts ? cleanText(JSON.stringify(call.networkFacts)) : null,
     call.tariff === undefined || call.tariff === null ? null : JSON.stringify(call.tariff),
+    Number(call.isTest ?? false),
   ];
   return { statement: CREATE, id: call.id, subject: call.id, row };
 }
@@ -284,6 +295,7 @@ function endWrite(id: CallId, end: CallEnd): Write {
     end.reason,
     end.sipStatus,
     end.report === null ? null : JSON.stringify(end.report),
+    end.transfers?.length ? JSON.stringify(end.transfers) : null,
   ];
   return { statement: END, id, subject: id, row };
 }
@@ -305,8 +317,20 @@ function toCall(row: SqlRow): CallRecord {
     endedAtMs: nullableNumber(row, 'ended_at_ms'),
     endReason: nullableText(row, 'end_reason') as EndReason | null,
     sipStatus: nullableNumber(row, 'sip_status'),
-    report: row.report_json === null ? null : jsonOf<LegReport>(row, 'report_json'),
+    report: reportOf(row),
+    transfers:
+      row.transfers_json === null ? [] : jsonOf<readonly TransferRecord[]>(row, 'transfers_json'),
+    networkFacts:
+      row.network_facts_json === null ? null : jsonOf<NetworkFacts>(row, 'network_facts_json'),
+    ...(row.is_test === 1 ? { isTest: true } : {}),
   };
+}
+
+/** Reports of earlier versions have fewer figures. */
+function reportOf(row: SqlRow): LegReport | null {
+  if (row.report_json === null) return null;
+  const later = { encryption: null, packetsUnauthenticated: 0, packetsReplayed: 0 };
+  return { ...later, ...jsonOf<LegReport>(row, 'report_json') };
 }
 
 function toTurn(row: SqlRow): TranscriptTurn {

@@ -11,8 +11,9 @@ import {
 import { CAPS, LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
-import { CLICK_TO_CALL } from './door-migrations.ts';
+import { CLICK_TO_CALL, PHONE_NUMBERS, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
+import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
 /**
  * The history of the tables. Append only: a migration that was released is never edited.
@@ -134,6 +135,10 @@ const MIGRATIONS: readonly string[] = [
   PUBLIC_CHAT,
   LEDGER,
   CLICK_TO_CALL,
+  CALL_TRANSFERS,
+  WEBHOOKS,
+  SIMULATOR,
+  PHONE_NUMBERS,
   CAPS,
 ];
 

@@ -30,12 +30,21 @@ import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import {
+  createPhoneNumberRepository,
+  type PhoneNumberRepository,
+} from './phone-number-repository.ts';
+import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
 } from './public-admission-repository.ts';
 import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
 import { createUsageRepository, type UsageRepository } from './usage-repository.ts';
+import { createWebhookRepository, type WebhookRepository } from './webhook-repository.ts';
+import {
+  createWebhookSecretRepository,
+  type WebhookSecretRepository,
+} from './webhook-secret-repository.ts';
 import { createWebCallRepository, type WebCallRepository } from './web-call-repository.ts';
 import { createWorkspaceRepository, type WorkspaceRepository } from './workspace-repository.ts';
 import { WriteQueue, type WriteQueueCounters } from './write-queue.ts';
@@ -79,6 +88,9 @@ export interface Storage {
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
   readonly clickToCall: ClickToCallRepository;
+  readonly webhooks: WebhookRepository;
+  readonly phoneNumbers: PhoneNumberRepository;
+  readonly webhookSecrets: WebhookSecretRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
   readonly publicLinks: PublicLinkRepository;
@@ -142,6 +154,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
       clickToCall: createClickToCallRepository(writes, reader, sealedBox),
+      webhooks: createWebhookRepository({ writes, reader, db }),
+      phoneNumbers: createPhoneNumberRepository({ writes, reader, db }),
+      webhookSecrets: createWebhookSecretRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
       publicLinks: createPublicLinkRepository(writes, reader),

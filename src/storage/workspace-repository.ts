@@ -1,6 +1,6 @@
 import { asWorkspaceId, type WorkspaceId } from '../model/ids.ts';
 import type { Connection, SqlRow } from './connection.ts';
-import { cleanText, insertMany, numberOf, textOf } from './rows.ts';
+import { cleanText, insertMany, nullableText, numberOf, textOf } from './rows.ts';
 import type { WriteQueue, WriteStatement } from './write-queue.ts';
 
 /** The tenant. The calls of a `demo` workspace are real and cost nothing. */
@@ -8,6 +8,8 @@ export interface Workspace {
   readonly id: WorkspaceId;
   readonly name: string;
   readonly type: WorkspaceType;
+  /** Where events of its calls go, unless the agent has an address of its own. */
+  readonly webhookUrl: string | null;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -15,7 +17,7 @@ export interface Workspace {
 export type WorkspaceType = 'standard' | 'demo';
 
 /** What is left out stays. */
-export type WorkspaceChange = Partial<Pick<Workspace, 'name' | 'type'>>;
+export type WorkspaceChange = Partial<Pick<Workspace, 'name' | 'type' | 'webhookUrl'>>;
 
 export interface WorkspaceCursor {
   readonly createdAtMs: number;
@@ -48,6 +50,8 @@ const UPDATE: WriteStatement = {
   sql: `UPDATE workspaces SET
       name = coalesce(w.value ->> 1, workspaces.name),
       type = coalesce(w.value ->> 2, workspaces.type),
+      -- No address is a value too: it is given as an empty text.
+      webhook_url = nullif(coalesce(w.value ->> 4, workspaces.webhook_url), ''),
       updated_at_ms = w.value ->> 3
     FROM json_each(?1) AS w WHERE workspaces.id = w.value ->> 0
     RETURNING workspaces.id AS id`,
@@ -75,8 +79,9 @@ export function createWorkspaceRepository(
       return isTaken;
     },
 
-    async update(id, { name, type }, atMs) {
-      const row = [id, name === undefined ? null : cleanText(name), type ?? null, atMs];
+    async update(id, { name, type, webhookUrl }, atMs) {
+      const url = webhookUrl === null ? '' : (webhookUrl ?? null);
+      const row = [id, name === undefined ? null : cleanText(name), type ?? null, atMs, url];
       const [isTaken = false] = await writes.write({ statement: UPDATE, id, subject: id, row });
       return isTaken ? find(id) : null;
     },
@@ -93,6 +98,7 @@ function toWorkspace(row: SqlRow): Workspace {
     id: asWorkspaceId(textOf(row, 'id')),
     name: textOf(row, 'name'),
     type: textOf(row, 'type') === 'demo' ? 'demo' : 'standard',
+    webhookUrl: nullableText(row, 'webhook_url'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
   };

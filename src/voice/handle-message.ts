@@ -23,6 +23,18 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.say(message);
     case 'send-digits':
       return legs.sendDigits(message);
+    case 'step-aside':
+      return legs.stepAside(message);
+    case 'step-back':
+      return legs.stepBack(message);
+    case 'transfer-failed':
+      return legs.transferFailed(message);
+    case 'ring-back':
+      return legs.ringBack(message);
+    case 'carry-digits':
+      return legs.carryDigits(message);
+    case 'bridge-legs':
+      return legs.bridge(message);
     case 'watch-leg':
       return legs.watch(message);
     case 'finish-conversation':

@@ -1,15 +1,23 @@
+import { assertNever } from '../lib/assert-never.ts';
 import { randomId } from '../lib/random-id.ts';
 import { MediaError } from '../media/media-error.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
+import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
+import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
 import type { Caption } from '../model/turn.ts';
+import type { CalleeAction } from '../speech/answering-machine/callee-judge.ts';
+import { CalleeWatch } from '../speech/answering-machine/callee-watch.ts';
 import { systemClock } from '../speech/clock.ts';
 import { Conversation } from '../speech/conversation.ts';
 import type { ConversationOptions } from '../speech/conversation-options.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import type { FromWorker, StartConversation } from './protocol.ts';
 import { TurnCaptions } from './turn-captions.ts';
+
+/** A message on an answering machine is cut after this long. */
+const MESSAGE_MS_MAX = 120_000;
 
 /** What every leg of a worker needs, whatever carries its media. */
 export interface LegParts {
@@ -31,8 +39,11 @@ export class LegConversation {
   readonly #options: LegConversationOptions;
   readonly #captions = new TurnCaptions(() => asTurnId(randomId('trn')));
   #conversation: Conversation | null = null;
+  #watch: CalleeWatch | null = null;
   #isWatched = false;
   #isOver = false;
+  #transferRequests = 0;
+  #transferWanted: { readonly requestId: number; resolve(why: string): void } | null = null;
 
   constructor(options: LegConversationOptions) {
     this.#options = options;
@@ -43,17 +54,80 @@ export class LegConversation {
   }
 
   start(message: StartConversation): void {
-    if (this.#isOver || this.#conversation !== null) return;
+    if (this.#isOver || this.#conversation !== null || this.#watch !== null) return;
     try {
-      this.#conversation = this.#create(message);
-      this.#conversation.start();
+      if (message.machineDetection === null) this.#begin(message);
+      else this.#watch = this.#watchCallee(message, message.machineDetection);
     } catch (error) {
       this.fail(error);
     }
   }
 
+  /** Who took the call; null: nobody asked, or it is not known yet. */
+  get answeredBy(): AnsweredBy | null {
+    return this.#watch?.answeredBy ?? null;
+  }
+
+  #begin(message: StartConversation): Conversation {
+    const conversation = this.#create(message);
+    this.#conversation = conversation;
+    conversation.start();
+    return conversation;
+  }
+
+  #watchCallee(message: StartConversation, detection: MachineDetection): CalleeWatch {
+    const { agent, variables } = message;
+    return new CalleeWatch({
+      source: this.#options.media.source,
+      agent,
+      engines: this.#options.speech,
+      detection,
+      onDecided: (action, answeredBy) => {
+        const told = { ...message, variables: { ...variables, answered_by: answeredBy } };
+        try {
+          this.#act(action, told, detection.message);
+        } catch (error) {
+          this.fail(error);
+        }
+      },
+    });
+  }
+
+  #act(action: CalleeAction, message: StartConversation, text: string | null): void {
+    if (this.#isOver) return;
+    switch (action) {
+      case 'converse':
+        this.#begin(message);
+        return;
+      case 'hang-up':
+        return this.end('machine-answered', null);
+      case 'leave-message': {
+        const greetingText = text ?? message.agent.greetingText;
+        const speaking = this.#begin({ ...message, agent: { ...message.agent, greetingText } });
+        return speaking.finish('machine-answered', MESSAGE_MS_MAX);
+      }
+      default:
+        return assertNever(action);
+    }
+  }
+
   setOnHold(isOnHold: boolean): void {
     this.#conversation?.setOnHold(isOnHold);
+  }
+
+  stepAside(): void {
+    this.#conversation?.stepAside();
+  }
+
+  stepBack(): void {
+    this.#conversation?.stepBack();
+  }
+
+  transferFailed(requestId: number, why: string): void {
+    const wanted = this.#transferWanted;
+    if (wanted?.requestId !== requestId) return;
+    this.#transferWanted = null;
+    wanted.resolve(why);
   }
 
   say(text: string): void {
@@ -101,7 +175,20 @@ export class LegConversation {
   /** The leg goes away: no end is posted any more, but what was heard last still is. */
   close(): void {
     this.#isOver = true;
+    this.#watch?.close();
     this.#conversation?.close();
+  }
+
+  #wantTransfer(target: TransferTarget, signal: AbortSignal): Promise<string> {
+    const { legId, post } = this.#options;
+    this.#transferRequests += 1;
+    const requestId = this.#transferRequests;
+    return new Promise((resolve) => {
+      this.#transferWanted = { requestId, resolve };
+      // The call ended, which is how a transfer comes to its good end.
+      signal.addEventListener('abort', () => resolve('the call is over'), { once: true });
+      post({ type: 'transfer-wanted', legId, requestId, target });
+    });
   }
 
   #tell(caption: Caption): void {
@@ -128,6 +215,7 @@ export class LegConversation {
         post({ type: 'conversation-changed', legId, activity });
         audience?.onActivity?.(activity);
       },
+      onTransfer: (target, signal) => this.#wantTransfer(target, signal),
       onCaption: (role, text) => {
         const caption = this.#captions.said(role, text);
         if (this.#isWatched) this.#tell(caption);

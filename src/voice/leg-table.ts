@@ -6,6 +6,7 @@ import type {
   LegOpened,
   OpenLeg,
   OpenWebLeg,
+  TransferWanted,
   WebLegOpened,
   WebLegResumed,
 } from './protocol.ts';
@@ -41,6 +42,11 @@ export class LegTable {
     return this.#entries.size;
   }
 
+  /** Where a leg lives; null when it is gone. */
+  threadOf(legId: LegId): WorkerThread | null {
+    return this.#entries.get(legId)?.thread ?? null;
+  }
+
   /** @throws VoiceError */
   async openPhone(
     thread: WorkerThread,
@@ -54,7 +60,7 @@ export class LegTable {
       ...this.#handle(entry),
       local: opened.local,
       update: (parameters) => thread.post({ type: 'update-leg', legId, parameters }),
-      injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),
+      carryDigits: () => thread.post({ type: 'carry-digits', legId }),
     };
   }
 
@@ -95,6 +101,10 @@ export class LegTable {
         return events.onCaption(message.caption);
       case 'conversation-changed':
         return events.onActivity(message.activity);
+      case 'transfer-wanted':
+        return this.#onTransferWanted(entry, message);
+      case 'digits-wanted':
+        return events.onDigitsWanted(message.digits);
       case 'conversation-ended':
         return events.onConversationEnded(message.reason, message.detail);
       case 'leg-closed':
@@ -151,10 +161,23 @@ export class LegTable {
   #handle(entry: Entry): VoiceLeg {
     const { thread, legId } = entry;
     return {
-      startConversation: (agent, variables, answeredAtMs) =>
-        thread.post({ type: 'start-conversation', legId, agent, variables, answeredAtMs }),
+      legId,
+      stepAside: () => thread.post({ type: 'step-aside', legId }),
+      stepBack: () => thread.post({ type: 'step-back', legId }),
+      ringBack: (isOn) => thread.post({ type: 'ring-back', legId, isOn }),
+      bridgeTo: ({ legId: otherLegId }) => thread.post({ type: 'bridge-legs', legId, otherLegId }),
+      startConversation: (agent, variables, answeredAtMs, machineDetection = null) =>
+        thread.post({
+          type: 'start-conversation',
+          legId,
+          agent,
+          variables,
+          answeredAtMs,
+          machineDetection,
+        }),
       say: (text) => thread.post({ type: 'say', legId, text }),
       sendDigits: (digits) => thread.post({ type: 'send-digits', legId, digits }),
+      injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),
       watch: (isWatched) => thread.post({ type: 'watch-leg', legId, isWatched }),
       finish: (reason, withinMs) =>
         thread.post({ type: 'finish-conversation', legId, reason, withinMs }),
@@ -185,6 +208,12 @@ export class LegTable {
       resumptions.set(requestId, settle);
       thread.post({ type: 'resume-web-leg', legId, requestId, offerSdp });
     });
+  }
+
+  #onTransferWanted({ thread, events }: Entry, { legId, requestId, target }: TransferWanted): void {
+    events.onTransferWanted(target, (why) =>
+      thread.post({ type: 'transfer-failed', legId, requestId, why }),
+    );
   }
 
   #onResumed({ resumptions }: Entry, { requestId, answerSdp }: WebLegResumed): void {

@@ -5,8 +5,11 @@ import type { AgentSnapshot } from '../model/agent.ts';
 import type { LegId } from '../model/ids.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import { warmAgent } from '../speech/warm-agent.ts';
+import { Bridges } from './bridges.ts';
 import { PhoneLeg } from './phone-leg.ts';
 import type {
+  BridgeLegs,
+  CarryDigits,
   CloseLeg,
   FinishConversation,
   FromWorker,
@@ -16,8 +19,12 @@ import type {
   OpenWebLeg,
   ResumeWebLeg,
   Say,
+  RingBack,
   SendDigits,
   StartConversation,
+  StepAside,
+  StepBack,
+  TransferFailed,
   UpdateLeg,
   WatchLeg,
   WorkerReport,
@@ -42,10 +49,12 @@ export class Legs {
   readonly #legs = new Map<LegId, WorkerLeg>();
   /** Legs whose ports are being taken; those closed meanwhile are removed from here. */
   readonly #opening = new Set<LegId>();
+  readonly #bridges: Bridges;
   #webRtcPort: Promise<WebRtcPort> | null = null;
 
   constructor(options: LegsOptions) {
     this.#options = options;
+    this.#bridges = new Bridges(this.#legs, options.onError);
   }
 
   warm(agent: AgentSnapshot): void {
@@ -97,7 +106,7 @@ export class Legs {
   }
 
   injectDigit({ legId, digit }: InjectDigit): void {
-    this.#phone(legId)?.injectDigit(digit);
+    this.#legs.get(legId)?.injectDigit(digit);
   }
 
   say({ legId, text }: Say): void {
@@ -112,6 +121,30 @@ export class Legs {
     this.#legs.get(legId)?.conversation.setWatched(isWatched);
   }
 
+  stepAside({ legId }: StepAside): void {
+    this.#legs.get(legId)?.conversation.stepAside();
+  }
+
+  stepBack({ legId }: StepBack): void {
+    this.#legs.get(legId)?.conversation.stepBack();
+  }
+
+  transferFailed({ legId, requestId, why }: TransferFailed): void {
+    this.#legs.get(legId)?.conversation.transferFailed(requestId, why);
+  }
+
+  ringBack({ legId, isOn }: RingBack): void {
+    this.#bridges.ring(legId, isOn);
+  }
+
+  carryDigits({ legId }: CarryDigits): void {
+    this.#phone(legId)?.carryDigits();
+  }
+
+  bridge({ legId, otherLegId }: BridgeLegs): void {
+    void this.#bridges.join(legId, otherLegId);
+  }
+
   finish({ legId, reason, withinMs }: FinishConversation): void {
     this.#legs.get(legId)?.conversation.finish(reason, withinMs);
   }
@@ -121,6 +154,7 @@ export class Legs {
     const leg = this.#legs.get(legId);
     if (leg === undefined) return;
     this.#legs.delete(legId);
+    this.#bridges.forget(legId);
     this.#options.post({ type: 'leg-closed', legId, report: leg.close(reason) });
   }
 

@@ -1,5 +1,6 @@
 import type { RtpLeg } from '../media/rtp-leg.ts';
 import type { LegReport, RtpParameters } from '../model/media.ts';
+import type { BridgeEnd } from './bridge.ts';
 import { LegConversation, type LegParts } from './leg-conversation.ts';
 import type { StartConversation } from './protocol.ts';
 import type { WorkerLeg } from './worker-leg.ts';
@@ -12,19 +13,36 @@ export interface PhoneLegOptions extends LegParts {
 export class PhoneLeg implements WorkerLeg {
   readonly conversation: LegConversation;
   readonly #rtp: RtpLeg;
+  readonly #parts: Pick<LegParts, 'legId' | 'post'>;
   #updated: Promise<void> = Promise.resolve();
+  #hasMedia = false;
 
   constructor(options: PhoneLegOptions) {
     const { rtp } = options;
     this.#rtp = rtp;
+    this.#parts = options;
     this.conversation = new LegConversation({ ...options, media: rtp });
     rtp.onMediaTimedOut(() => this.conversation.end('media-timeout', null));
   }
 
+  get media(): BridgeEnd | null {
+    return this.#hasMedia ? this.#rtp : null;
+  }
+
+  /** Resolves when the last `update` took effect. */
+  get updated(): Promise<void> {
+    return this.#updated;
+  }
+
   update(parameters: RtpParameters): void {
-    this.#updated = this.#rtp.update(parameters).catch((error: unknown) => {
-      if (!this.conversation.isOver) this.conversation.fail(error);
-    });
+    this.#updated = this.#rtp.update(parameters).then(
+      () => {
+        this.#hasMedia = true;
+      },
+      (error: unknown) => {
+        if (!this.conversation.isOver) this.conversation.fail(error);
+      },
+    );
     const { direction } = parameters;
     this.conversation.setOnHold(direction === 'recvonly' || direction === 'inactive');
   }
@@ -34,12 +52,22 @@ export class PhoneLeg implements WorkerLeg {
     void this.#updated.then(() => this.conversation.start(message));
   }
 
+  /** The main thread sends the digits from now on. */
+  carryDigits(): void {
+    this.#rtp.carryDigits(async (digits) => {
+      const { legId, post } = this.#parts;
+      post({ type: 'digits-wanted', legId, digits });
+    });
+  }
+
   injectDigit(digit: string): void {
     this.#rtp.injectDigit(digit);
   }
 
   close(): LegReport {
     this.conversation.close();
-    return this.#rtp.close();
+    const { answeredBy } = this.conversation;
+    const report = this.#rtp.close();
+    return answeredBy === null ? report : { ...report, answeredBy };
   }
 }

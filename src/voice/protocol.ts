@@ -1,6 +1,7 @@
-import type { AgentSnapshot } from '../model/agent.ts';
+import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
@@ -15,6 +16,12 @@ export type ToWorker =
   | InjectDigit
   | Say
   | SendDigits
+  | StepAside
+  | StepBack
+  | TransferFailed
+  | RingBack
+  | CarryDigits
+  | BridgeLegs
   | WatchLeg
   | FinishConversation
   | CloseLeg
@@ -68,6 +75,8 @@ export interface StartConversation {
   readonly variables: Readonly<Record<string, string>>;
   /** Unix time of the answer (200 sent), for the greeting's latency. */
   readonly answeredAtMs: number;
+  /** First find out who answered; null: just begin. */
+  readonly machineDetection: MachineDetection | null;
 }
 
 /** A digit that came by SIP INFO. */
@@ -88,6 +97,47 @@ export interface SendDigits {
   readonly type: 'send-digits';
   readonly legId: LegId;
   readonly digits: string;
+}
+
+/** The owner puts the caller through: the agent falls silent until `step-back`. */
+export interface StepAside {
+  readonly type: 'step-aside';
+  readonly legId: LegId;
+}
+
+/** The owner's transfer came to nothing: the agent says so and goes on. */
+export interface StepBack {
+  readonly type: 'step-back';
+  readonly legId: LegId;
+}
+
+/** The answer to `transfer-wanted` when it came to nothing; else the call just ends. */
+export interface TransferFailed {
+  readonly type: 'transfer-failed';
+  readonly legId: LegId;
+  readonly requestId: number;
+  /** In a few words, for the agent. */
+  readonly why: string;
+}
+
+/** The caller hears ringing, or hears it no more. */
+export interface RingBack {
+  readonly type: 'ring-back';
+  readonly legId: LegId;
+  readonly isOn: boolean;
+}
+
+/** The far side wants digits by SIP INFO: from now on they are asked for by `digits-wanted`. */
+export interface CarryDigits {
+  readonly type: 'carry-digits';
+  readonly legId: LegId;
+}
+
+/** Two legs of this worker hear each other from now on, until one is closed. */
+export interface BridgeLegs {
+  readonly type: 'bridge-legs';
+  readonly legId: LegId;
+  readonly otherLegId: LegId;
 }
 
 /** Whether anybody reads `caption`s, which are told only then. */
@@ -132,6 +182,8 @@ export type FromWorker =
   | TurnFinished
   | CaptionChanged
   | ConversationChanged
+  | TransferWanted
+  | DigitsWanted
   | ConversationEnded
   | LegClosed
   | WorkerReport
@@ -205,6 +257,22 @@ export interface ConversationChanged {
   readonly type: 'conversation-changed';
   readonly legId: LegId;
   readonly activity: 'listening' | 'thinking' | 'speaking';
+}
+
+/** The agent wants to put the caller through, and is silent until `transfer-failed`. */
+export interface TransferWanted {
+  readonly type: 'transfer-wanted';
+  readonly legId: LegId;
+  /** Tells answers apart. */
+  readonly requestId: number;
+  readonly target: TransferTarget;
+}
+
+/** Digits to be sent to the far side by SIP INFO, in order. */
+export interface DigitsWanted {
+  readonly type: 'digits-wanted';
+  readonly legId: LegId;
+  readonly digits: string;
 }
 
 /** The conversation wants the call to end: `end_call`, silence, time limit, provider failure, media timeout. */

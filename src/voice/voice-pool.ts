@@ -77,6 +77,21 @@ export class VoicePool {
   }
 
   /**
+   * The same on the worker of another leg, so that the two can be bridged.
+   * @throws VoiceError any of its codes
+   */
+  async openLegBeside(
+    beside: LegId,
+    callId: CallId,
+    legId: LegId,
+    events: VoiceLegEvents,
+  ): Promise<PhoneVoiceLeg> {
+    const thread = this.#legs.threadOf(beside);
+    if (thread === null) throw new VoiceError('VOICE_WORKER_LOST', 'the leg beside it is gone');
+    return this.#legs.openPhone(thread, { type: 'open-leg', callId, legId }, events);
+  }
+
+  /**
    * Answers a browser's offer on the least loaded worker.
    * @throws VoiceError any of its codes
    */

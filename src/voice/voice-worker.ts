@@ -33,6 +33,7 @@ async function main(): Promise<void> {
       ...(settings.externalAddress === null ? {} : { announcedAddress: settings.externalAddress }),
       ports: sliceOfPortRange({ min: first, max: last }, settings.index, settings.workers),
       rtpTimeoutMs: settings.rtpTimeoutMs,
+      hasStrictSources: settings.hasStrictSources,
       onError,
     }),
     SpeechEngines.load(),
@@ -47,6 +48,13 @@ async function main(): Promise<void> {
     // runs the exit hooks that `terminate` skips.
     onStopped: () => process.exit(0),
   });
+  if (media.opusEngine !== 'native') {
+    const message =
+      media.opusEngine === 'wasm'
+        ? 'the Opus addon did not load: WebAssembly does its work at twice the cost'
+        : 'no Opus codec could be loaded: calls in Opus are refused';
+    post({ type: 'log', level: 'warn', message, facts: {} });
+  }
   port.on('message', (message: ToWorker) => handleMessage(message, legs));
   setInterval(() => post(legs.report()), REPORT_EVERY_MS).unref();
   post({ type: 'worker-ready', codecs: media.codecs });

@@ -3,6 +3,7 @@ import type { WebRtcCloseReason } from '../media/webrtc/webrtc-transport.ts';
 import type { CallCommand } from '../model/call-events.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegReport } from '../model/media.ts';
+import type { BridgeEnd } from './bridge.ts';
 import { LegConversation, type LegParts } from './leg-conversation.ts';
 import { LiveCaptions } from './live-captions.ts';
 import type { StartConversation } from './protocol.ts';
@@ -58,13 +59,23 @@ export class WebLeg implements WorkerLeg {
     return leg;
   }
 
+  get media(): BridgeEnd {
+    return this.#rtc;
+  }
+
   get answerSdp(): string {
     return this.#rtc.answerSdp;
   }
 
   /** Throws what `WebRtcLeg.resume` does; the leg goes on as it was then. */
   resume(offerSdp: string): string {
-    return this.#rtc.resume(offerSdp);
+    const answerSdp = this.#rtc.resume(offerSdp);
+    this.conversation.setOnHold(this.#rtc.isOnHold);
+    return answerSdp;
+  }
+
+  injectDigit(digit: string): void {
+    this.#rtc.injectDigit(digit);
   }
 
   startConversation(message: StartConversation): void {

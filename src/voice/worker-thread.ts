@@ -19,6 +19,7 @@ export interface VoiceWorkerData {
   readonly workers: number;
   /** Silence on the wire that ends a call, unless it is on hold. */
   readonly rtpTimeoutMs: number;
+  readonly hasStrictSources: boolean;
 }
 
 export interface WorkerThreadOptions {

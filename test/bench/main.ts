@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { benchBilling } from './billing.ts';
+import { benchFlood } from './flood.ts';
+import { benchGrowth } from './growth.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
-import type { Percentiles } from './percentiles.ts';
+import { findChromium } from '../support/browser.ts';
+import { type Percentiles, percentiles } from './percentiles.ts';
 import { benchSignaling, benchSippReference } from './signaling.ts';
 import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } from './speech.ts';
 import { benchStart } from './start.ts';
 import { benchStubCalls } from './stub-calls.ts';
 import { benchStorage } from './storage.ts';
+import { benchWebCalls, startJanus, startTrunkline } from './web-calls.ts';
 import { benchWholeCalls } from './whole-calls.ts';
 
 /** `npm run bench -- [section…]`; without a name, all of them, one after the other. */
@@ -15,10 +20,13 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   media,
   speech,
   'stub-calls': stubCalls,
+  browser,
   calls,
   storage,
   billing,
   start,
+  flood: floodSection,
+  growth,
 };
 
 const names = process.argv.slice(2);
@@ -85,6 +93,10 @@ async function media(): Promise<void> {
   for (const legs of [1, 50, 100]) {
     rows.push(mediaRow(await benchMedia('plain-node', 'pcmu', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs)));
+    for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'] as const) {
+      rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs, { suite })));
+    }
+    rows.push(mediaRow(await benchMedia('trunkline', 'g722', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'opus', legs)));
   }
   print(rows);
@@ -103,6 +115,56 @@ function mediaRow(result: MediaBenchResult): Row {
     'KiB/leg': rounded(result.memoryKibPerLeg, 0),
     'waited for a core %': rounded(result.waitingForCorePercent, 1),
   };
+}
+
+async function browser(): Promise<void> {
+  const rows: Row[] = [];
+  for (const [what, start] of [
+    ['WebRTC leg', startTrunkline],
+    ['Janus echo test (reference)', startJanus],
+  ] as const) {
+    for (const calls of [1, 20, 50]) {
+      const server = await start();
+      if (server === null) {
+        console.log('Janus is not installed: no reference.');
+        break;
+      }
+      try {
+        const figures = await benchWebCalls(server, calls);
+        rows.push({
+          what,
+          calls,
+          'setup CPU ms': rounded(figures.setupCpuMs, 1),
+          'answer p50 ms': rounded(figures.answerMs.p50, 1),
+          'connected p50 ms': rounded(figures.connectedMs.p50, 1),
+          'connected p95 ms': rounded(figures.connectedMs.p95, 1),
+          '% core/call': rounded(figures.cpuPercentPerCall, 2),
+          'KiB/call': rounded(figures.memoryKibPerCall, 0),
+        });
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+  print(rows);
+  if (findChromium() === null) {
+    console.log('Chromium is not installed: what a person waits for was not measured.');
+    return;
+  }
+  const waits: Row[] = [];
+  for (const transport of ['offer', 'sip-js', 'js-sip'] as const) {
+    const what = `${transport}: call to first audio, ms`;
+    waits.push(percentileRow(what, percentiles(firstAudioOf(transport))));
+  }
+  print(waits);
+}
+
+/** In a process of its own: a page is another world. */
+function firstAudioOf(transport: string): readonly number[] {
+  const script = new URL('../browser/first-audio.ts', import.meta.url).pathname;
+  const args = ['--import', 'ts-blank-space/register', script, transport, '5'];
+  const waits: unknown = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+  return Array.isArray(waits) ? waits.map(Number) : [];
 }
 
 async function speech(): Promise<void> {
@@ -223,4 +285,38 @@ async function start(): Promise<void> {
     percentileRow('npm start to ready, ms', trunkline),
     percentileRow('node -e 0 (reference), ms', node),
   ]);
+}
+
+async function floodSection(): Promise<void> {
+  const figures = await benchFlood();
+  const { residentMib, heapMib } = figures;
+  print([
+    { what: 'packets', value: figures.packets },
+    { what: 'transactions at most', value: figures.transactionsMost },
+    { what: 'transactions 45 s later', value: figures.transactionsAfter },
+    { what: 'dialogs 45 s later', value: figures.dialogsAfter },
+    { what: 'requests refused with 503', value: figures.refused },
+    { what: 'resident MiB before', value: rounded(residentMib.before, 1) },
+    { what: 'resident MiB at most', value: rounded(residentMib.most, 1) },
+    { what: 'resident MiB after', value: rounded(residentMib.after, 1) },
+    { what: 'heap MiB before', value: rounded(heapMib.before, 1) },
+    { what: 'heap MiB after', value: rounded(heapMib.after, 1) },
+    { what: 'calls tried meanwhile', value: figures.callsTried },
+    { what: 'calls answered meanwhile', value: figures.callsAnswered },
+  ]);
+}
+
+async function growth(): Promise<void> {
+  const { calls, before, after } = await benchGrowth();
+  print(
+    [
+      { what: 'before', ...before },
+      { what: `after ${calls} calls`, ...after },
+    ].map(({ what, descriptors, residentMib, heapMib }) => ({
+      what,
+      descriptors,
+      'resident MiB': rounded(residentMib, 1),
+      'heap MiB': rounded(heapMib, 1),
+    })),
+  );
 }

@@ -17,7 +17,9 @@ export interface BaresipOptions {
    * hangs up when it ends, so it carries its own silence.
    */
   readonly speechFile: string;
-  readonly codec: 'PCMU/8000/1' | 'PCMA/8000/1' | 'opus/48000/2';
+  readonly codec: 'PCMU/8000/1' | 'PCMA/8000/1' | 'G722/16000/1' | 'opus/48000/2';
+  /** RTP/AVP with crypto lines, or RTP/SAVP alone. Default: plain RTP. */
+  readonly encryption?: 'srtp' | 'srtp-mand';
   /** Rate of `speechFile`. */
   readonly sampleRateHz: number;
 }
@@ -41,7 +43,8 @@ export class Baresip {
     const folder = await mkdtemp(join(tmpdir(), 'trunkline-baresip-'));
     const controlPort = await freeTcpPort();
     await writeFile(join(folder, 'config'), configText(options, folder, controlPort));
-    const account = `<sip:tester@127.0.0.1;transport=udp>;regint=0;audio_codecs=${options.codec}\n`;
+    const encryption = options.encryption === undefined ? '' : `;mediaenc=${options.encryption}`;
+    const account = `<sip:tester@127.0.0.1;transport=udp>;regint=0;audio_codecs=${options.codec}${encryption}\n`;
     await writeFile(join(folder, 'accounts'), account);
     await writeFile(join(folder, 'contacts'), '');
     const child = spawn(BARESIP, ['-f', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -117,7 +120,17 @@ export class Baresip {
 }
 
 function configText(options: BaresipOptions, folder: string, controlPort: number): string {
-  const modules = ['g711', 'opus', 'aufile', 'aubridge', 'sndfile', 'ctrl_tcp', 'uuid'];
+  const modules = [
+    'g711',
+    'g722',
+    'srtp',
+    'opus',
+    'aufile',
+    'aubridge',
+    'sndfile',
+    'ctrl_tcp',
+    'uuid',
+  ];
   return [
     `module_path ${MODULES}`,
     ...modules.map((name) => `module ${name}.so`),

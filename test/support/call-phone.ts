@@ -3,12 +3,13 @@ import type { Pcm } from './audio.ts';
 import { callerSays, type CallerVoice } from './test-caller.ts';
 import { LossyRelay, type LossyRelayOptions } from './lossy-relay.ts';
 import { type PhoneCallOptions, SipPhone, type SipText } from './sip-phone.ts';
-import { TestPhone } from './test-phone.ts';
+import { TestPhone, type TestPhoneOptions } from './test-phone.ts';
 
 export interface CallPhoneOptions {
   readonly codec?: CodecName;
   /** Offer telephone-event? Default true. */
   readonly hasTelephoneEvent?: boolean;
+  readonly srtp?: TestPhoneOptions['srtp'];
   /** A bad network between this phone's media and the gateway's. */
   readonly network?: Omit<LossyRelayOptions, 'targetAddress' | 'targetPort'>;
 }
@@ -45,8 +46,8 @@ export class CallPhone {
   }
 
   static async open(sipPort: number, options: CallPhoneOptions = {}): Promise<CallPhone> {
-    const { codec = 'pcmu', hasTelephoneEvent = true, network } = options;
-    const media = await TestPhone.open({ codec, hasTelephoneEvent });
+    const { codec = 'pcmu', hasTelephoneEvent = true, srtp, network } = options;
+    const media = await TestPhone.open({ codec, hasTelephoneEvent, srtp });
     const relay =
       network === undefined
         ? null

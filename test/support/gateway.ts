@@ -33,6 +33,9 @@ export interface MediaView {
   readonly packets_lost: number;
   readonly packets_from_strangers: number;
   readonly packets_malformed: number;
+  readonly packets_unauthenticated: number;
+  readonly packets_replayed: number;
+  readonly encryption: string | null;
   readonly frames_concealed: number;
 }
 

@@ -2,13 +2,17 @@ import { randomInt } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
-import type { CodecName } from '../../src/model/media.ts';
+import type { CodecName, SrtpKeys } from '../../src/model/media.ts';
 import { type Pcm, rms } from './audio.ts';
 import { openPhoneCodec, type PhoneCodec } from './phone-codec.ts';
+import { cryptoLineOf, newSrtpKeys, PhoneSrtp } from './phone-srtp.ts';
 
 const FRAME_MS = 20;
 const EVENT_PAYLOAD_TYPE = 101;
 const DIGITS = '0123456789*#ABCD';
+/** Packets that were due longer ago are sent later, one by one. */
+const STALL_MS = 100;
+
 /** A received packet louder than this is sound, not comfort silence. */
 const SOUND_RMS = 200;
 
@@ -18,6 +22,12 @@ export interface TestPhoneOptions {
   readonly packetIntervalMs?: number;
   /** Offer telephone-event? Default true. */
   readonly hasTelephoneEvent?: boolean;
+  /** Encrypts, and says so in its descriptions. Default: plain RTP. */
+  readonly srtp?: {
+    readonly suite: SrtpKeys['suite'];
+    /** RTP/AVP with a crypto line leaves the choice to the other side. */
+    readonly protocol: 'RTP/SAVP' | 'RTP/AVP';
+  };
 }
 
 /** One RTP packet as it arrived. */
@@ -53,7 +63,7 @@ export class TestPhone {
   readonly #heard: { readonly rtpTimestamp: number; readonly samples: Int16Array }[] = [];
   readonly #watchers = new Set<() => void>();
   #remote: { readonly address: string; readonly port: number } | null = null;
-  #sequence = randomInt(0xffff);
+  #sequence = randomInt(0x8000);
   #rtpTimestamp = randomInt(0xffffffff);
   #timer: NodeJS.Timeout | undefined;
   #nextAtMs = 0;
@@ -62,10 +72,20 @@ export class TestPhone {
   #heardDigits = '';
   #lastEventTimestamp = -1;
   #isMuted = false;
+  readonly #srtpOptions: TestPhoneOptions['srtp'];
+  #keys: SrtpKeys | null = null;
+  #speaks: PhoneSrtp | null = null;
+  #hears: PhoneSrtp | null = null;
+  #remoteKeys = '';
+  #cryptoTag = '1';
+  /** Packets whose tag was wrong. */
+  unauthenticCount = 0;
 
   private constructor(options: TestPhoneOptions, codec: PhoneCodec, socket: Socket) {
     this.codec = codec;
     this.#socket = socket;
+    this.#srtpOptions = options.srtp;
+    if (options.srtp !== undefined) this.rekey();
     this.#intervalMs = options.packetIntervalMs ?? FRAME_MS;
     this.telephoneEventPayloadType =
       (options.hasTelephoneEvent ?? true) ? EVENT_PAYLOAD_TYPE : null;
@@ -93,6 +113,21 @@ export class TestPhone {
     return this.#heardDigits;
   }
 
+  /** Whether the other side agreed on encryption. */
+  get isEncrypted(): boolean {
+    return this.#speaks !== null;
+  }
+
+  /** Another key from the next `connectTo` on; `sdp()` says it at once. */
+  rekey(): void {
+    this.#keys = newSrtpKeys(this.#srtpOptions?.suite ?? 'AES_CM_128_HMAC_SHA1_80');
+  }
+
+  /** Encrypts with this key from the next `connectTo` on. */
+  adoptKeys(keys: SrtpKeys): void {
+    this.#keys = keys;
+  }
+
   /** A session description offering (or answering with) this phone's codec. */
   sdp(direction = 'sendrecv'): string {
     const { payloadType, rtpmap } = this.codec;
@@ -103,12 +138,17 @@ export class TestPhone {
       's=-',
       `c=IN IP4 ${this.address}`,
       't=0 0',
-      `m=audio ${this.port} RTP/AVP ${payloadType}${event === null ? '' : ` ${event}`}`,
+      `m=audio ${this.port} ${this.#srtpOptions?.protocol ?? 'RTP/AVP'} ${payloadType}${event === null ? '' : ` ${event}`}`,
       `a=rtpmap:${payloadType} ${rtpmap}`,
     ];
     if (event !== null) {
       const clock = this.telephoneEventClockRateHz;
       lines.push(`a=rtpmap:${event} telephone-event/${clock}`, `a=fmtp:${event} 0-15`);
+    }
+    if (this.#keys !== null) {
+      lines.push(
+        `a=crypto:${this.#cryptoTag} ${this.#keys.suite} inline:${this.#keys.keySaltBase64}`,
+      );
     }
     lines.push('a=ptime:20', `a=${direction}`, '');
     return lines.join('\r\n');
@@ -119,7 +159,26 @@ export class TestPhone {
     const address = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1];
     const port = /^m=audio (\d+)/m.exec(sdp)?.[1];
     if (address === undefined || port === undefined) throw new Error('the answer has no audio');
+    this.#secure(sdp);
     this.start(address, Number(port));
+  }
+
+  #secure(sdp: string): void {
+    // Of an offer's lines the one of our own suite, of an answer's the only one.
+    const line = cryptoLineOf(sdp, this.#srtpOptions?.suite) ?? cryptoLineOf(sdp);
+    this.#cryptoTag = line?.tag ?? '1';
+    const remote = line?.keys ?? null;
+    if (remote === null || this.#keys === null) {
+      this.#speaks = null;
+      this.#hears = null;
+      return;
+    }
+    // What came with it before goes on; anything new begins anew.
+    const keys = `${remote.keySaltBase64} ${this.#keys.keySaltBase64}`;
+    if (keys === this.#remoteKeys) return;
+    this.#remoteKeys = keys;
+    this.#speaks = new PhoneSrtp({ ...this.#keys, suite: remote.suite });
+    this.#hears = new PhoneSrtp(remote);
   }
 
   /** Starts sending a packet every 20 ms to that address; again: changes the address. */
@@ -228,7 +287,9 @@ export class TestPhone {
     return (((last.rtpTimestamp - loud.rtpTimestamp) | 0) / this.codec.frameTicks) * FRAME_MS;
   }
 
+  /** After a stall of this process it goes on as a phone does that was held up: no burst. */
   #tick(): void {
+    if (performance.now() - this.#nextAtMs > STALL_MS) this.#nextAtMs = performance.now();
     while (performance.now() >= this.#nextAtMs) {
       this.#sendNext();
       this.#nextAtMs += this.#intervalMs;
@@ -279,15 +340,20 @@ export class TestPhone {
     packet.writeUInt32BE(this.ssrc, 8);
     packet.set(payload, 12);
     this.#sequence = (this.#sequence + 1) % 65536;
-    this.sendRaw(packet);
+    this.sendRaw(this.#speaks?.protect(packet) ?? packet);
   }
 
-  #onPacket(packet: Buffer, _from: RemoteInfo): void {
+  #onPacket(datagram: Buffer, _from: RemoteInfo): void {
     const atMs = performance.now();
-    const second = packet[1] ?? 0;
-    if (packet.length < 12 || (second >= 192 && second <= 223)) {
-      this.rtcpArrivals.push(packet);
+    const second = datagram[1] ?? 0;
+    if (datagram.length < 12 || (second >= 192 && second <= 223)) {
+      this.rtcpArrivals.push(datagram);
       this.#notify();
+      return;
+    }
+    const packet = this.#hears === null ? datagram : this.#hears.unprotect(datagram);
+    if (packet === null) {
+      this.unauthenticCount += 1;
       return;
     }
     const payloadType = second % 128;

@@ -108,6 +108,9 @@ function check(
   if (count > BOOK_VARIANTS_MAX) throw invalid(`has more than ${BOOK_VARIANTS_MAX} readings`);
   for (const { entry } of entries) {
     if (entry.replies.length === 0) throw invalid(`has no reply in "${entry.id}"`);
+    if (entry.transfer?.replies.length === 0 || entry.transfer?.failed.length === 0) {
+      throw invalid(`has a transfer without a reply in "${entry.id}"`);
+    }
     for (const id of entry.next ?? []) {
       if (!byId.has(id)) throw invalid(`leads from "${entry.id}" to "${id}", which is not there`);
     }

@@ -1,7 +1,14 @@
-import type { AgentSnapshot, AnswerKind, PhrasebookEntry } from '../../model/agent.ts';
+import type {
+  AgentSnapshot,
+  AnswerKind,
+  PhrasebookEntry,
+  PhrasebookTransfer,
+  TransferTarget,
+} from '../../model/agent.ts';
 import { keypadDigits, type Message } from '../message.ts';
 import { missingVariables, renderTemplate, templateVariables } from '../render-template.ts';
 import type { Brain, ReplyOptions, ReplyPart } from '../reply.ts';
+import { TRANSFER_CALL, transferTargetOf } from '../tools.ts';
 import { timeVariables } from '../variables.ts';
 import { compilePhrasebook, type CompiledBook, type CompiledEntry } from './compile.ts';
 import { isWholeKeypadEntry, matchKeypad, matchText, type Match } from './match.ts';
@@ -58,14 +65,27 @@ export function createPhrasebookBrain(
 
     async *reply(history: readonly Message[], { signal, onStage }: ReplyOptions) {
       const { earlier, utterance } = splitHistory(history);
-      if (utterance === null || signal.aborted) return;
+      if (signal.aborted) return;
+      if (utterance === null) {
+        const text = afterTransfer(history, standingBefore(history), fixed);
+        if (text !== '') yield { type: 'text', text } satisfies ReplyPart;
+        return;
+      }
       onStage?.('requested');
       const step = answer(book, utterance, standingBefore(earlier), fixed);
       const known = { ...fixed, ...timeVariables(fixed, now()), ...step.after.slots };
       const topics = topicsText(book, step.after.topicsUsed);
-      const text = renderTemplate(step.template, { ...known, topics }).trim();
+      const through = transferOf(agent, step);
+      const said = through === null ? step.template : through.template;
+      const text = renderTemplate(said, { ...known, topics, ...through?.variables }).trim();
       onStage?.('first-token');
       if (text !== '') yield { type: 'text', text } satisfies ReplyPart;
+      if (through !== null && !signal.aborted) {
+        const id = `${TRANSFER_CALL}_${history.length}`;
+        const to = through.variables.transfer_name;
+        yield { type: 'tool-call', id, name: TRANSFER_CALL, arguments: { to } } satisfies ReplyPart;
+        return;
+      }
       if (step.entry?.after !== 'hang-up' || signal.aborted) return;
       const id = `end_${history.length}`;
       yield {
@@ -89,6 +109,35 @@ export function createPhrasebookBrain(
       return find(book, text, standing)?.kind === 'whole';
     },
   };
+}
+
+/** How an entry puts the caller through; null: it does not, or there is nobody to put them to. */
+function transferOf(agent: AgentSnapshot, { entry, after }: Step) {
+  if (entry?.transfer === undefined) return null;
+  const target = targetOf(agent, entry.transfer);
+  if (target === null) return null;
+  const used = (after.uses.get(entry.id) ?? 1) - 1;
+  const { replies } = entry.transfer;
+  const template = replies[used % replies.length] ?? '';
+  return { template, variables: { transfer_name: target.name } };
+}
+
+function targetOf(agent: AgentSnapshot, { to }: PhrasebookTransfer): TransferTarget | null {
+  return to === undefined ? (agent.transferTargets?.[0] ?? null) : transferTargetOf(agent, to);
+}
+
+/** What is said once a transfer has failed; empty: nothing of the kind has happened. */
+function afterTransfer(
+  history: readonly Message[],
+  { asked, uses }: Standing,
+  variables: Readonly<Record<string, string>>,
+): string {
+  const last = history.at(-1);
+  const isOfTransfer = last?.role === 'tool' && last.toolCallId?.startsWith(TRANSFER_CALL) === true;
+  const failed = asked?.transfer?.failed ?? [];
+  if (!isOfTransfer || asked === null || failed.length === 0) return '';
+  const used = (uses.get(asked.id) ?? 1) - 1;
+  return renderTemplate(failed[used % failed.length] ?? '', variables).trim();
 }
 
 /** The user messages since the agent last spoke are what is to be answered. */

@@ -12,7 +12,7 @@ export const DEMO: AgentTemplate = {
     'You are the demo agent of Trunkline, an open telephony gateway for voice agents: it connects ' +
     'SIP trunks and web browsers to a loop of speech recognition, a language model and a voice. ' +
     'Be warm, quick and a little playful. Explain what Trunkline is, tell the time, tell jokes, ' +
-    'read digits back. You cannot transfer calls or look anything up, so say so if you are asked.',
+    'read digits back. You cannot look anything up, so say so if you are asked.',
   idle: POLITE_IDLE,
   phrasebook: {
     fallbacks: [
@@ -364,6 +364,10 @@ export const DEMO: AgentTemplate = {
         replies: [
           "I'd love to, but in this demo there is nobody behind me. I can help with {{topics}}.",
         ],
+        transfer: {
+          replies: ["With pleasure. I'm putting you through to {{transfer_name}}."],
+          failed: ['I tried, but nobody took your call. What else can I do for you?'],
+        },
         expects: 'open',
       },
       {

@@ -222,6 +222,10 @@ export const LOST_CARD: AgentTemplate = {
         ],
         digits: '9',
         replies: ['Everyone is on another call. What number can a colleague call you at?'],
+        transfer: {
+          replies: ['Of course. I am connecting you with {{transfer_name}}.'],
+          failed: ["I'm sorry, everyone is busy. What number can a colleague call you at?"],
+        },
         expects: 'digits',
         next: ['call-back-number'],
       },

@@ -195,6 +195,12 @@ export const RECEPTIONIST: AgentTemplate = {
         ],
         digits: '0',
         replies: ['Nobody is free right now, but I can have you called back. What is your number?'],
+        transfer: {
+          replies: ['One moment please, I am connecting you with {{transfer_name}}.'],
+          failed: [
+            "I'm sorry, nobody could take your call. What number should we call you back at?",
+          ],
+        },
         expects: 'digits',
         next: ['number'],
       },

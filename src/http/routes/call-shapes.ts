@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { CallDoor, CallRecord } from '../../model/call.ts';
 import { blameOf, END_REASONS, type EndReason } from '../../model/end-reason.ts';
+import type { TransferRecord } from '../../model/transfer.ts';
 import type { TranscriptTurn } from '../../model/turn.ts';
 import { nullable, oneOf, Time, toNullableTime, toTime } from '../shapes.ts';
 
@@ -35,6 +36,8 @@ const CALL_FIELDS = {
   end_reason: nullable(oneOf(REASONS)),
   blame: nullable(oneOf(BLAMES)),
   sip_status: nullable(Type.Integer()),
+  answered_by: nullable(oneOf(['human', 'machine', 'machine-beep', 'unknown'])),
+  is_test: Type.Boolean({ description: 'Simulated, for a test key.' }),
 };
 export const CallSummary = Type.Object(CALL_FIELDS, { title: 'CallSummary' });
 
@@ -70,10 +73,17 @@ export const Turn = Type.Object(
   { title: 'Turn' },
 );
 
+const ENCRYPTIONS = [
+  'AES_CM_128_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_32',
+  'AEAD_AES_128_GCM',
+  'DTLS_SRTP',
+] as const;
 const count = Type.Integer();
 const Media = Type.Object(
   {
     codec: nullable(oneOf(['pcmu', 'pcma', 'g722', 'opus'])),
+    encryption: nullable(oneOf(ENCRYPTIONS)),
     packets_sent: count,
     packets_received: count,
     packets_lost: count,
@@ -81,6 +91,8 @@ const Media = Type.Object(
     packets_duplicate: count,
     packets_from_strangers: count,
     packets_malformed: count,
+    packets_unauthenticated: count,
+    packets_replayed: count,
     frames_concealed: count,
     jitter_ms: Type.Number(),
     round_trip_ms: nullable(Type.Number()),
@@ -89,8 +101,50 @@ const Media = Type.Object(
   { title: 'Media' },
 );
 
+/** A transfer of a call; the same in the record and in the events. */
+export const Transfer = Type.Object(
+  {
+    by: oneOf(['agent', 'owner', 'caller'], {
+      description: 'Who wanted it; "caller": the far side handed the agent over.',
+    }),
+    mode: oneOf(['blind', 'attended', 'bridge']),
+    way: nullable(oneOf(['refer', 'refer-replaces', 'bridge', 'call', 'takeover'])),
+    to_number: Type.String(),
+    stage: oneOf(['started', 'ringing', 'fell-back', 'bridged', 'completed', 'failed']),
+    failure: nullable(
+      oneOf(['busy', 'no-answer', 'refused', 'unavailable', 'no-news', 'abandoned']),
+    ),
+    sip_status: nullable(Type.Integer()),
+    started_at: Time,
+    joined_at: nullable(Time),
+    ended_at: nullable(Time),
+  },
+  { title: 'Transfer' },
+);
+
+const NetworkFactsShape = Type.Object(
+  {
+    caller_name: nullable(Type.String()),
+    is_private: Type.Boolean({ description: 'The caller hides the number.' }),
+    diverted_from: nullable(Type.String({ description: 'Whom the caller had dialed first.' })),
+    diversion_reason: nullable(Type.String()),
+    reason: nullable(Type.String({ description: 'Reason header.' })),
+    claimed_attestation: nullable(
+      Type.String({ description: 'Of the Identity header; its signature is not checked.' }),
+    ),
+    headers: Type.Record(Type.String(), Type.String()),
+  },
+  { title: 'NetworkFacts', description: 'What the network said of an inbound call by a trunk.' },
+);
+
 export const Call = Type.Object(
-  { ...CALL_FIELDS, transcript: Type.Array(Turn), media: nullable(Media) },
+  {
+    ...CALL_FIELDS,
+    transcript: Type.Array(Turn),
+    media: nullable(Media),
+    transfers: Type.Array(Transfer),
+    network_facts: nullable(NetworkFactsShape),
+  },
   { title: 'Call' },
 );
 export const CallPage = Type.Object(
@@ -116,6 +170,8 @@ export function toSummary(call: CallRecord): Static<typeof CallSummary> {
     end_reason: endReason,
     blame: endReason === null ? null : blameOf(endReason),
     sip_status: call.sipStatus,
+    answered_by: call.report?.answeredBy ?? null,
+    is_test: call.isTest ?? false,
   };
 }
 
@@ -146,10 +202,49 @@ export function toTurn({ stamps, ...turn }: TranscriptTurn): Static<typeof Turn>
   };
 }
 
+export function toTransfer(transfer: TransferRecord): Static<typeof Transfer> {
+  const { toNumber, sipStatus, startedAtMs, joinedAtMs, endedAtMs, ...rest } = transfer;
+  return {
+    ...rest,
+    to_number: toNumber,
+    sip_status: sipStatus,
+    started_at: toTime(startedAtMs),
+    joined_at: toNullableTime(joinedAtMs),
+    ended_at: toNullableTime(endedAtMs),
+  };
+}
+
+export function toWholeCall(
+  call: CallRecord,
+  transcript: readonly TranscriptTurn[],
+): Static<typeof Call> {
+  return {
+    ...toSummary(call),
+    transcript: transcript.map(toTurn),
+    media: toMedia(call),
+    transfers: (call.transfers ?? []).map(toTransfer),
+    network_facts: toNetworkFacts(call),
+  };
+}
+
+function toNetworkFacts({ networkFacts }: CallRecord) {
+  if (!networkFacts) return null;
+  return {
+    caller_name: networkFacts.callerName,
+    is_private: networkFacts.isPrivate,
+    diverted_from: networkFacts.divertedFrom,
+    diversion_reason: networkFacts.diversionReason,
+    reason: networkFacts.reason,
+    claimed_attestation: networkFacts.claimedAttestation,
+    headers: { ...networkFacts.headers },
+  };
+}
+
 export function toMedia({ report }: CallRecord): Static<typeof Media> | null {
   if (report === null) return null;
   return {
     codec: report.codec,
+    encryption: report.encryption,
     packets_sent: report.packetsSent,
     packets_received: report.packetsReceived,
     packets_lost: report.packetsLost,
@@ -157,6 +252,8 @@ export function toMedia({ report }: CallRecord): Static<typeof Media> | null {
     packets_duplicate: report.packetsDuplicate,
     packets_from_strangers: report.packetsFromStrangers,
     packets_malformed: report.packetsMalformed,
+    packets_unauthenticated: report.packetsUnauthenticated,
+    packets_replayed: report.packetsReplayed,
     frames_concealed: report.framesConcealed,
     jitter_ms: report.jitterMs,
     round_trip_ms: report.roundTripMs,

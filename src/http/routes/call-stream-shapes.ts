@@ -6,7 +6,7 @@ import { blameOf } from '../../model/end-reason.ts';
 import type { CallId } from '../../model/ids.ts';
 import type { Caption, TranscriptTurn } from '../../model/turn.ts';
 import { nullable, oneOf, Time, toTime } from '../shapes.ts';
-import { BLAMES, REASONS, toTurn, Turn } from './call-shapes.ts';
+import { BLAMES, REASONS, toTransfer, toTurn, Transfer, Turn } from './call-shapes.ts';
 
 const COMMON = { call_id: Type.String(), at: Time };
 const sipStatus = Type.Integer();
@@ -40,6 +40,7 @@ export const CallEvent = Type.Union(
       activity: oneOf(['listening', 'thinking', 'speaking']),
     }),
     Type.Object({ type: Type.Literal('turn'), ...COMMON, turn: Turn }),
+    Type.Object({ type: Type.Literal('transfer'), ...COMMON, transfer: Transfer }),
     Ended,
   ],
   { title: 'CallEvent' },
@@ -82,6 +83,8 @@ export function toCallEvent(
       return { type: 'activity', ...common, activity: progress.activity };
     case 'turn':
       return { type: 'turn', ...common, turn: toTurn(progress.turn) };
+    case 'transfer':
+      return { type: 'transfer', ...common, transfer: toTransfer(progress.transfer) };
     case 'ended':
       return {
         type: 'ended',

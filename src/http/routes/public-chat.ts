@@ -84,7 +84,9 @@ const ERRORS = {
   404: ChatProblem,
   409: ChatProblem,
   413: ChatProblem,
+  415: ChatProblem,
   429: ChatProblem,
+  500: ChatProblem,
   503: ChatProblem,
 };
 const tags = ['Public chat'];

@@ -76,7 +76,10 @@ const ERRORS = {
   403: ChatProblem,
   404: ChatProblem,
   409: ChatProblem,
+  413: ChatProblem,
+  415: ChatProblem,
   429: ChatProblem,
+  500: ChatProblem,
   503: ChatProblem,
 };
 const common = { tags: ['Public links'], security: KEYED };

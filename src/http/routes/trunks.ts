@@ -1,13 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { RegistrationStatus } from '../../signaling/trunk/registration.ts';
-import type { TrunkView } from '../../signaling/trunk/trunk-service.ts';
-import type { Auth } from '../auth.ts';
-import { KEYED, nullable, oneOf, Time, toNullableTime, toTime, V1_ERRORS } from '../shapes.ts';
+import { CHECKS, type Diagnosis, type Fact } from '../../signaling/trunk/doctor/finding.ts';
+import type { TrunkService, TrunkView } from '../../signaling/trunk/trunk-service.ts';
+import { type Auth, coversScope } from '../auth.ts';
+import { HttpError } from '../errors.ts';
+import {
+  KEYED,
+  nullable,
+  oneOf,
+  PhoneNumber,
+  Time,
+  toNullableTime,
+  toTime,
+  V1_ERRORS,
+  V1Error,
+} from '../shapes.ts';
 
 export interface TrunkRoutesOptions {
   readonly auth: Auth;
   readonly trunks: () => readonly TrunkView[];
+  readonly diagnose: TrunkService['diagnose'];
 }
 
 const Answer = Type.Object({
@@ -44,10 +57,45 @@ const Trunk = Type.Object(
 );
 const TrunkList = Type.Object({ trunks: Type.Array(Trunk) }, { title: 'TrunkList' });
 
+const VERDICTS = ['ok', 'warn', 'fail', 'skipped'] as const;
+const FactShape = Type.Union([
+  Type.String(),
+  Type.Number(),
+  Type.Boolean(),
+  Type.Null(),
+  Type.Array(Type.String()),
+]);
+const DiagnosisShape = Type.Object(
+  {
+    trunk: Type.String(),
+    at: Time,
+    verdict: oneOf(VERDICTS, { description: 'The worst of all checks.' }),
+    checks: Type.Array(
+      Type.Object({
+        check: oneOf(CHECKS),
+        verdict: oneOf(VERDICTS),
+        summary: Type.String(),
+        fix: nullable(Type.String({ description: 'What to do about it.' })),
+        facts: Type.Record(Type.String(), FactShape),
+      }),
+    ),
+  },
+  { title: 'TrunkDiagnosis' },
+);
+const DiagnosisQuery = Type.Object(
+  {
+    test_number: Type.Optional(
+      PhoneNumber('Is called for a few seconds, to check audio both ways; needs calls:write.'),
+    ),
+  },
+  { additionalProperties: false },
+);
+const RETRY_AFTER_SECONDS = 30;
+
 /** The daemon's carriers. They are in its settings, so they are read here and not changed. */
 export const trunkRoutes: FastifyPluginAsyncTypebox<TrunkRoutesOptions> = async (
   app,
-  { auth, trunks },
+  { auth, trunks, diagnose },
 ) => {
   app.get(
     '/v1/trunks',
@@ -63,7 +111,50 @@ export const trunkRoutes: FastifyPluginAsyncTypebox<TrunkRoutesOptions> = async 
     },
     async () => ({ trunks: trunks().map(toTrunk) }),
   );
+
+  app.get(
+    '/v1/trunks/:name/diagnosis',
+    {
+      onRequest: auth.needs('trunks:read'),
+      schema: {
+        tags: ['Trunks'],
+        security: KEYED,
+        operationId: 'diagnose_trunk',
+        summary: 'Check a trunk from DNS to audio, and say what to do; takes up to a minute',
+        params: Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }),
+        querystring: DiagnosisQuery,
+        response: { 200: DiagnosisShape, ...V1_ERRORS, 404: V1Error },
+      },
+    },
+    async (request) => {
+      const { test_number: testNumber = null } = request.query;
+      if (testNumber !== null && !coversScope(auth.keyOf(request).scopes, 'calls:write')) {
+        throw new HttpError('PERMISSION_DENIED', 'A test call needs the scope calls:write.');
+      }
+      const found = await diagnose(request.params.name, testNumber);
+      if (found === null) throw new HttpError('NOT_FOUND', 'There is no such trunk.');
+      if (found !== 'busy') return toDiagnosis(found);
+      const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+      throw new HttpError('UNAVAILABLE', 'Another trunk is being looked at.', retry);
+    },
+  );
 };
+
+function toDiagnosis({ trunk, atMs, verdict, findings }: Diagnosis): Static<typeof DiagnosisShape> {
+  return {
+    trunk,
+    at: toTime(atMs),
+    verdict,
+    checks: findings.map(({ facts, ...finding }) => ({
+      ...finding,
+      facts: Object.fromEntries(
+        Object.entries(facts).map(([name, fact]) => [name, isList(fact) ? [...fact] : fact]),
+      ),
+    })),
+  };
+}
+
+const isList = (fact: Fact): fact is readonly string[] => Array.isArray(fact);
 
 function toTrunk(view: TrunkView): Static<typeof Trunk> {
   const { lastProbe } = view.health;

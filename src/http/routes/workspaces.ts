@@ -18,6 +18,7 @@ import {
   toTime,
   V1_ERRORS,
   V1Error,
+  WebhookUrl,
 } from '../shapes.ts';
 import { NewKey, toView as toKeyView } from './api-keys.ts';
 
@@ -39,6 +40,7 @@ const WorkspaceView = Type.Object(
     id: Type.String(),
     name: Type.String(),
     type: WorkspaceTypeName,
+    webhook_url: nullable(WebhookUrl),
     created_at: Time,
     updated_at: Time,
   },
@@ -53,7 +55,10 @@ const CreatedWorkspace = Type.Object(
   { title: 'CreatedWorkspace' },
 );
 const strict = { additionalProperties: false };
-const OwnPatch = Type.Partial(Type.Object({ name: WorkspaceName }), strict);
+const OwnPatch = Type.Partial(
+  Type.Object({ name: WorkspaceName, webhook_url: nullable(WebhookUrl) }),
+  strict,
+);
 const CreateBody = Type.Object(
   { name: WorkspaceName, type: Type.Optional(WorkspaceTypeName) },
   strict,
@@ -101,19 +106,20 @@ const ownWorkspaceRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = as
       schema: {
         ...common,
         operationId: 'update_workspace',
-        summary: 'Rename the workspace of the key',
+        summary: 'Change its name, or where events of its calls go',
         body: OwnPatch,
         response: { 200: WorkspaceView, ...BODY_ERRORS, 404: V1Error, ...V1_ERRORS },
       },
     },
     async (request) => {
       const { workspaceId } = auth.keyOf(request);
-      const isEmpty = request.body.name === undefined;
+      const { name, webhook_url: webhookUrl } = request.body;
+      const isEmpty = name === undefined && webhookUrl === undefined;
       return toView(
         found(
           isEmpty
             ? await workspaces.find(workspaceId)
-            : await workspaces.update(workspaceId, request.body, nowMs()),
+            : await workspaces.update(workspaceId, { name, webhookUrl }, nowMs()),
         ),
       );
     },
@@ -219,6 +225,7 @@ function toView(workspace: Workspace): Static<typeof WorkspaceView> {
     id: workspace.id,
     name: workspace.name,
     type: workspace.type,
+    webhook_url: workspace.webhookUrl,
     created_at: toTime(workspace.createdAtMs),
     updated_at: toTime(workspace.updatedAtMs),
   };

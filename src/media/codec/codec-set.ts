@@ -2,6 +2,7 @@ import type { CodecName } from '../../model/media.ts';
 import { MediaError } from '../media-error.ts';
 import type { AudioDecoder, AudioEncoder } from './audio-codec.ts';
 import { G711Decoder, G711Encoder } from './g711-codec.ts';
+import { G722Decoder, G722Encoder } from './g722-codec.ts';
 import { loadOpus } from './load-opus.ts';
 import {
   OPUS_CLOCK_RATE_HZ,
@@ -9,6 +10,9 @@ import {
   type OpusEncodeRateHz,
   type OpusEngineChoice,
 } from './opus-codec.ts';
+
+/** Codecs of our own. */
+const ALWAYS: readonly CodecName[] = ['g722', 'pcmu', 'pcma'];
 
 /** What a leg needs of a codec, made for one stream each way. */
 export interface CodecPair {
@@ -39,7 +43,7 @@ export class CodecSet {
 
   /** Best first. */
   get names(): readonly CodecName[] {
-    return this.#opus === null ? ['pcmu', 'pcma'] : ['opus', 'pcmu', 'pcma'];
+    return this.#opus === null ? ALWAYS : ['opus', ...ALWAYS];
   }
 
   /** Which libopus was loaded. */
@@ -57,6 +61,7 @@ export class CodecSet {
   /** Throws `MEDIA_CODEC_UNAVAILABLE`. */
   async createDecoder(name: CodecName): Promise<AudioDecoder> {
     if (name === 'pcmu' || name === 'pcma') return new G711Decoder(name);
+    if (name === 'g722') return new G722Decoder();
     if (name === 'opus' && this.#opus !== null) return this.#opus.createDecoder();
     throw unavailable(name);
   }
@@ -75,6 +80,7 @@ export class CodecSet {
 
   async #createEncoder(name: CodecName): Promise<AudioEncoder> {
     if (name === 'pcmu' || name === 'pcma') return new G711Encoder(name);
+    if (name === 'g722') return new G722Encoder();
     if (name === 'opus' && this.#opus !== null) return this.#opus.createEncoder(this.#opusRateHz);
     throw unavailable(name);
   }

@@ -28,7 +28,8 @@ export function emptyRtpHeader(): RtpHeader {
 /**
  * Reads an RTP header (RFC 3550 §5.1) into `out` and says whether the packet is well formed.
  * CSRCs, a header extension (RFC 8285 or any other profile) and padding are skipped.
- * It does not allocate; `out` is garbage when it returns false.
+ * It does not allocate; `out` is garbage when it returns false. `length`: of the packet, where the
+ * buffer holds more.
  *
  *     0                   1                   2                   3
  *     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -45,8 +46,11 @@ export function emptyRtpHeader(): RtpHeader {
  *    |      defined by profile       |           length              |  when X = 1
  *    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
-export function parseRtpPacket(packet: Uint8Array, out: RtpHeader): boolean {
-  const length = packet.length;
+export function parseRtpPacket(
+  packet: Uint8Array,
+  out: RtpHeader,
+  length: number = packet.length,
+): boolean {
   if (length < RTP_HEADER_BYTES || length > RTP_PACKET_BYTES_MAX) return false;
   const first = packet[0]!;
   if (first >> 6 !== 2) return false;

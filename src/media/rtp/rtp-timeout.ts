@@ -4,13 +4,13 @@ export type Expectation = 'audio' | 'may-be-silent' | 'nothing';
 /**
  * Tells when the far side has gone (no media for too long). Owns no clock.
  * While audio is expected only RTP counts; where silence is legal (DTX, comfort noise) RTCP
- * counts as well; on hold the clock runs only for a side that has ever sent RTCP.
+ * counts as well; on hold nothing is awaited, since phones differ in what they still send: whether
+ * the far side lives is then for the session timer and the time limit to tell.
  */
 export class RtpTimeout {
   readonly #limitMs: number;
   #expectation: Expectation = 'audio';
   #lastSignMs: number;
-  #hasRtcp = false;
   #hasFired = false;
 
   constructor(limitMs: number, nowMs: number) {
@@ -29,14 +29,13 @@ export class RtpTimeout {
   }
 
   onRtcp(nowMs: number): void {
-    this.#hasRtcp = true;
     if (this.#expectation !== 'audio') this.#sign(nowMs);
   }
 
   /** True once when the time is over; again only after another sign of life. */
   check(nowMs: number): boolean {
-    if (this.#hasFired || nowMs - this.#lastSignMs < this.#limitMs) return false;
-    if (this.#expectation === 'nothing' && !this.#hasRtcp) return false;
+    if (this.#hasFired || this.#expectation === 'nothing') return false;
+    if (nowMs - this.#lastSignMs < this.#limitMs) return false;
     this.#hasFired = true;
     return true;
   }

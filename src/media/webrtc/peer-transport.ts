@@ -5,6 +5,7 @@ import type { NativeBinding } from './native-binding.ts';
 import {
   canonicalOffer,
   EVENT_BYTES_MAX,
+  type LocalIdentity,
   readLocalIdentity,
   writeAnswer,
 } from './webrtc-answer.ts';
@@ -47,12 +48,14 @@ export interface PeerTransportOptions {
  *        └───────────────▶ closed ◀────────┘
  */
 export class PeerTransport implements WebRtcTransport {
-  readonly offer: WebRtcOffer;
-  readonly answerSdp: string;
   readonly sender: WebRtcSender;
   readonly #options: PeerTransportOptions;
   readonly #peer: PeerConnection;
   readonly #track: Track;
+  readonly #identity: LocalIdentity;
+  #offer: WebRtcOffer;
+  #answerSdp: string;
+  #answers = 0;
   #events: DataChannel | null = null;
   #isEventsOpen = false;
   #watch: NodeJS.Timeout;
@@ -68,7 +71,7 @@ export class PeerTransport implements WebRtcTransport {
 
   constructor(options: PeerTransportOptions) {
     this.#options = options;
-    this.offer = options.offer;
+    this.#offer = options.offer;
     this.sender = options.sender;
     const { binding, bindAddress, port } = options;
     this.#peer = new binding.PeerConnection('', {
@@ -85,7 +88,8 @@ export class PeerTransport implements WebRtcTransport {
       );
       this.#listen();
       this.#peer.setRemoteDescription(canonicalOffer(options.offer), 'offer');
-      this.answerSdp = this.#readAnswer();
+      this.#identity = this.#readIdentity();
+      this.#answerSdp = this.#writeAnswer();
     } catch (error) {
       this.#isClosed = true;
       this.#release();
@@ -96,12 +100,28 @@ export class PeerTransport implements WebRtcTransport {
     this.#watch = setTimeout(() => this.#giveUpConnecting(), options.connectTimeoutMs);
   }
 
+  get offer(): WebRtcOffer {
+    return this.#offer;
+  }
+
+  get answerSdp(): string {
+    return this.#answerSdp;
+  }
+
   get isConnected(): boolean {
     return this.#isConnected;
   }
 
   get refused(): WebRtcRefused {
     return { packetsOverRate: this.#packetsOverRate, packetsMalformed: this.#packetsMalformed };
+  }
+
+  answerAgain(offer: WebRtcOffer): string {
+    this.#offer = offer;
+    // Held, it may have been silent for long.
+    this.#lastPacketAtMs = performance.now();
+    this.#answerSdp = this.#writeAnswer();
+    return this.#answerSdp;
   }
 
   sendPacket(packet: Buffer): boolean {
@@ -129,15 +149,17 @@ export class PeerTransport implements WebRtcTransport {
     this.#finish('closed-by-us');
   }
 
-  #readAnswer(): string {
+  #readIdentity(): LocalIdentity {
     const local = this.#peer.localDescription();
     if (local === null) throw new Error('no local description');
+    return readLocalIdentity(local.sdp);
+  }
+
+  #writeAnswer(): string {
     const { addresses, port } = this.#options;
-    return writeAnswer(this.offer, readLocalIdentity(local.sdp), {
-      addresses,
-      port,
-      ...this.sender,
-    });
+    this.#answers += 1;
+    const version = this.#answers;
+    return writeAnswer(this.#offer, this.#identity, { addresses, port, version, ...this.sender });
   }
 
   #listen(): void {
@@ -237,6 +259,8 @@ export class PeerTransport implements WebRtcTransport {
   }
 
   #checkSilence(): void {
+    // Nobody is to be heard: whether the browser is still there, its ICE consent tells.
+    if (this.#offer.direction === 'inactive') return;
     const silentMs = performance.now() - this.#lastPacketAtMs;
     if (silentMs >= this.#options.silenceTimeoutMs) this.#finish('network-lost');
   }

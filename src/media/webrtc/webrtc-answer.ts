@@ -24,6 +24,8 @@ export interface AnswerOptions {
   readonly port: number;
   readonly ssrc: number;
   readonly cname: string;
+  /** One more with each answer of a connection (RFC 3264 §8). */
+  readonly version: number;
 }
 
 /**
@@ -41,7 +43,7 @@ export function canonicalOffer(offer: WebRtcOffer): string {
     `a=setup:${offer.setup}`,
   ];
   const lines = [
-    ...sessionLines('1'),
+    ...sessionLines('1', 1),
     `a=group:BUNDLE ${mids.join(' ')}`,
     `m=audio 9 UDP/TLS/RTP/SAVPF ${offer.opusPayloadType}`,
     ...transport,
@@ -85,7 +87,7 @@ export function writeAnswer(
 ): string {
   const accepted = offer.media.filter((media) => media.use !== 'rejected');
   const lines = [
-    ...sessionLines(String(options.ssrc)),
+    ...sessionLines(String(options.ssrc), options.version),
     `a=group:BUNDLE ${accepted.map((media) => media.mid).join(' ')}`,
     'a=msid-semantic: WMS *',
   ];
@@ -93,8 +95,8 @@ export function writeAnswer(
   return toSdp(lines);
 }
 
-function sessionLines(sessionId: string): string[] {
-  return ['v=0', `o=- ${sessionId} 1 IN IP4 127.0.0.1`, 's=-', 't=0 0'];
+function sessionLines(sessionId: string, version: number): string[] {
+  return ['v=0', `o=- ${sessionId} ${version} IN IP4 127.0.0.1`, 's=-', 't=0 0'];
 }
 
 function mediaLines(

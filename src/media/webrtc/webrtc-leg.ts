@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { AudioSink, AudioSource } from '../../model/audio.ts';
 import type { LegReport, RtpParameters } from '../../model/media.ts';
 import type { CodecPair, CodecSet } from '../codec/codec-set.ts';
+import { complexityFor, ENCODE_PER_TICK } from '../encode-effort.ts';
 import { Hearing } from '../hearing.ts';
 import { MediaError } from '../media-error.ts';
 import type { Seat } from '../phase-wheel.ts';
@@ -13,16 +14,12 @@ import { RtpSender } from '../rtp/rtp-sender.ts';
 import { Talker } from '../talker.ts';
 import type { Ticker } from '../ticker.ts';
 import { newWebRtcSender } from './peer-transport.ts';
-import type { WebRtcOffer } from './webrtc-offer.ts';
+import { isSameConnection, parseWebRtcOffer, type WebRtcOffer } from './webrtc-offer.ts';
 import type { WebRtcPort } from './webrtc-port.ts';
 import type { WebRtcCloseReason, WebRtcTransport } from './webrtc-transport.ts';
 
 /** A browser that lost its network has so long to come back with a new offer. */
 const RESUME_WITHIN_MS = 10_000;
-const ENCODE_PER_TICK = 3;
-/** Above these loads of the worker, Opus is encoded more cheaply. */
-const BUSY_LOAD = 0.4;
-const FULL_LOAD = 0.7;
 
 export interface WebRtcLegOptions {
   readonly port: WebRtcPort;
@@ -121,12 +118,29 @@ export class WebRtcLeg {
     return this.#transport?.isConnected ?? false;
   }
 
+  /** What the browser wants is silence: neither side is heard, or only it could be. */
+  get isOnHold(): boolean {
+    const { direction } = this.#parameters;
+    return direction === 'recvonly' || direction === 'inactive';
+  }
+
+  /** A digit that came another way than by RTP. */
+  injectDigit(digit: string): void {
+    this.#hearing.injectDigit(digit);
+  }
+
   /**
-   * Takes a new offer of the same browser and returns the answer. Throws what
-   * `WebRtcPort.accept` throws, or `MEDIA_LEG_CLOSED`; the leg goes on as it was then.
+   * Takes a new offer of the same browser and returns the answer: of the connection it has, which
+   * may be held by it, or of a new one that takes its place. Throws what `WebRtcPort.accept`
+   * throws, or `MEDIA_LEG_CLOSED`; the leg goes on as it was then.
    */
   resume(offerSdp: string): string {
     if (this.#isClosed) throw new MediaError('MEDIA_LEG_CLOSED', 'the leg is closed');
+    const offer = parseWebRtcOffer(offerSdp, 'further');
+    const same = [this.#next, this.#transport].find(
+      (known) => known !== null && isSameConnection(known.offer, offer),
+    );
+    if (same !== undefined && same !== null) return this.#answerAgain(same, offer);
     const next = this.#accept(offerSdp);
     this.#next?.close();
     this.#next = next;
@@ -143,6 +157,7 @@ export class WebRtcLeg {
     const packetsDuplicate = this.#hearing.duplicateCount;
     return {
       codec: 'opus',
+      encryption: 'DTLS_SRTP',
       packetsSent: this.#sender.packetsSent,
       packetsReceived: this.#statistics.received,
       packetsLost: Math.max(0, this.#statistics.lost + packetsDuplicate),
@@ -151,6 +166,8 @@ export class WebRtcLeg {
       packetsFromStrangers: 0,
       packetsMalformed:
         this.#malformed + (refused?.packetsMalformed ?? 0) + (refused?.packetsOverRate ?? 0),
+      packetsUnauthenticated: 0,
+      packetsReplayed: 0,
       framesConcealed: this.#hearing.framesConcealed,
       jitterMs: this.#statistics.jitterMs,
       roundTripMs: this.#rtcp.roundTripMs,
@@ -198,7 +215,21 @@ export class WebRtcLeg {
     this.#guard(this.#options.onConnected);
   }
 
-  /** The new transport works: payload types may differ, the streams go on. */
+  #answerAgain(transport: WebRtcTransport, offer: WebRtcOffer): string {
+    const answerSdp = transport.answerAgain(offer);
+    if (transport === this.#transport) this.#follow(offer);
+    return answerSdp;
+  }
+
+  /** Payload types and direction may differ; the streams go on. */
+  #follow(offer: WebRtcOffer): void {
+    const { decoder, encoder, clockRateHz } = this.#codec;
+    this.#parameters = parametersOf(offer);
+    this.#hearing.update(decoder, clockRateHz, this.#parameters);
+    this.#talker.update(encoder, clockRateHz, this.#parameters);
+  }
+
+  /** The new transport works. */
   #changeOver(transport: WebRtcTransport): void {
     const old = this.#transport;
     this.#transport = transport;
@@ -206,10 +237,7 @@ export class WebRtcLeg {
     if (this.#resumeTimer !== null) clearTimeout(this.#resumeTimer);
     this.#resumeTimer = null;
     old?.close();
-    const { decoder, encoder, clockRateHz } = this.#codec;
-    this.#parameters = parametersOf(transport.offer);
-    this.#hearing.update(decoder, clockRateHz, this.#parameters);
-    this.#talker.update(encoder, clockRateHz, this.#parameters);
+    this.#follow(transport.offer);
   }
 
   #onTransportClosed(transport: WebRtcTransport, reason: WebRtcCloseReason): void {
@@ -271,14 +299,16 @@ export class WebRtcLeg {
   readonly #tickWork = (_nowMs: number, missed: number): void => {
     this.#codec.encoder.setComplexity(complexityFor(this.#options.ticker.load));
     this.#guard(() => {
-      if (this.#parameters.direction === 'sendonly') this.#hearing.tickSilence(missed);
+      const { direction } = this.#parameters;
+      const isUnheard = direction === 'sendonly' || direction === 'inactive';
+      if (isUnheard) this.#hearing.tickSilence(missed);
       else this.#hearing.tick(missed);
       if (!this.#isClosed) this.#playout.encodeAhead(ENCODE_PER_TICK);
     });
   };
 
   #maySend(): boolean {
-    return this.isConnected && this.#parameters.direction !== 'recvonly';
+    return this.isConnected && !this.isOnHold;
   }
 
   /** The first frame of an utterance does not wait for the leg's own tick. */
@@ -333,9 +363,4 @@ function parametersOf(offer: WebRtcOffer): RtpParameters {
 function closeCodec({ encoder, decoder }: CodecPair): void {
   encoder.close();
   decoder.close();
-}
-
-function complexityFor(load: number): number {
-  if (load < BUSY_LOAD) return 3;
-  return load < FULL_LOAD ? 1 : 0;
 }

@@ -17,6 +17,9 @@ const HASH_BYTES: Readonly<Record<string, number>> = {
   'sha-512': 64,
 };
 
+/** A call cannot begin with nobody heard; in the middle of one that is how to hold it. */
+export type OfferRole = 'first' | 'further';
+
 /** Our part in the DTLS handshake is the other one (RFC 5763 §5). */
 export type DtlsSetup = 'actpass' | 'active' | 'passive';
 
@@ -63,7 +66,7 @@ export interface WebRtcOffer {
  * browser would write) or `MEDIA_OFFER_UNSUPPORTED` (well formed, but not one Opus audio line
  * over DTLS-SRTP with rtcp-mux).
  */
-export function parseWebRtcOffer(sdp: string): WebRtcOffer {
+export function parseWebRtcOffer(sdp: string, role: OfferRole = 'first'): WebRtcOffer {
   const { session, media } = readSections(sdp);
   if (media.length === 0) throw invalid('an offer has at least one m= line');
   if (media.length > MEDIA_SECTIONS_MAX) {
@@ -87,8 +90,19 @@ export function parseWebRtcOffer(sdp: string): WebRtcOffer {
     setup: setupOf(lookUp('setup')),
     ...opusOf(audio),
     ...telephoneEventOf(audio),
-    direction: directionOf(audio, session),
+    direction: directionOf(audio, session, role),
   };
+}
+
+/** Whether the offer asks for the very connection that another made: to hold, or to go on. */
+export function isSameConnection(one: WebRtcOffer, other: WebRtcOffer): boolean {
+  return (
+    one.iceUfrag === other.iceUfrag &&
+    one.icePwd === other.icePwd &&
+    one.fingerprint === other.fingerprint &&
+    one.audioMid === other.audioMid &&
+    one.eventsMid === other.eventsMid
+  );
 }
 
 function invalid(message: string): MediaError {
@@ -237,11 +251,14 @@ function formatParametersOf(audio: MediaSection, payloadType: number): Map<strin
   return parameters;
 }
 
-function directionOf(audio: MediaSection, session: MediaSection): MediaDirection {
+function directionOf(audio: MediaSection, session: MediaSection, role: OfferRole): MediaDirection {
   for (const section of [audio, session]) {
     if (section.first('sendonly') !== null) return 'recvonly';
     if (section.first('recvonly') !== null) return 'sendonly';
-    if (section.first('inactive') !== null) throw unsupported('the audio line is inactive');
+    if (section.first('inactive') !== null) {
+      if (role === 'further') return 'inactive';
+      throw unsupported('the audio line is inactive');
+    }
     if (section.first('sendrecv') !== null) return 'sendrecv';
   }
   return 'sendrecv';

@@ -46,12 +46,18 @@ export interface WebRtcRefused {
 
 /** One browser: DTLS-SRTP over ICE on the shared port. */
 export interface WebRtcTransport {
+  /** The last one that was answered. */
   readonly offer: WebRtcOffer;
   /** For the browser: complete, non-trickle, under 4 KB. */
   readonly answerSdp: string;
   readonly sender: WebRtcSender;
   readonly isConnected: boolean;
   readonly refused: WebRtcRefused;
+  /**
+   * Answers a further offer of the same connection: its direction and payload types may have
+   * changed, and nothing else. The caller has looked whether it is one.
+   */
+  answerAgain(offer: WebRtcOffer): string;
   /** Sends one RTP packet or RTCP compound (RFC 5761 tells them apart). False: it was dropped. */
   sendPacket(packet: Buffer): boolean;
   /** Sends on the events channel. False: there is none, it is not open, or it is full. */

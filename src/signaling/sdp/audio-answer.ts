@@ -33,6 +33,8 @@ export interface AudioCapabilities {
    * re-INVITE would change them. Null: RTP/SAVP is not taken, `a=crypto` is not looked at.
    */
   readonly createSrtpKeys: ((suite: SrtpKeys['suite']) => SrtpKeys) | null;
+  /** With keys of ours: plain audio is refused. Default: it is taken where nothing better is. */
+  readonly isSrtpRequired?: boolean;
   /** `sendrecv` unless we hold the call ourselves. */
   readonly direction?: MediaDirection;
 }
@@ -52,14 +54,16 @@ const SDES = new Set(['RTP/SAVP', 'RTP/SAVPF']);
 
 /**
  * Decides what to do with an offer (RFC 3264 §6). The first audio section that has a codec of
- * ours is taken, in the offer's own order of formats; every other one will be answered with
- * port 0. Throws `SdpError` and nothing else.
+ * ours is taken, encrypted ones before plain ones, in the offer's own order of formats; every
+ * other one will be answered with port 0. Throws `SdpError` and nothing else.
  */
 export function answerOffer(offerSdp: string, capabilities: AudioCapabilities): AudioAnswer {
   const offer = parseSessionDescription(offerSdp);
-  for (const [takenIndex, media] of offer.media.entries()) {
-    const cryptos = isUsable(media, capabilities);
-    if (cryptos === null) continue;
+  const usable = usableSections(offer.media, capabilities);
+  const encrypted = usable.filter(({ cryptos }) => cryptos.length > 0);
+  const plain = usable.filter(({ cryptos }) => cryptos.length === 0);
+  const isPlainTaken = capabilities.isSrtpRequired !== true;
+  for (const { media, takenIndex, cryptos } of [...encrypted, ...(isPlainTaken ? plain : [])]) {
     const remote = readRemoteAudio(offer, media);
     const chosen = firstCommonFormat(remote.formats, capabilities.codecs);
     if (chosen === null) continue;
@@ -69,16 +73,33 @@ export function answerOffer(offerSdp: string, capabilities: AudioCapabilities): 
     const formats = answeredFormats(remote, chosen);
     return { parameters, offered: offer.media, takenIndex, formats, crypto };
   }
+  if (!isPlainTaken && plain.length > 0 && encrypted.length === 0) {
+    throw new SdpError('SDP_SRTP_REQUIRED', 'the offer has plain audio only');
+  }
   throw new SdpError('SDP_NO_COMMON_CODEC', 'no audio section of the offer can be taken');
 }
 
-/** Null when the section cannot be taken, else its usable crypto lines (none for plain RTP). */
-function isUsable(media: SdpMedia, { createSrtpKeys }: AudioCapabilities): SdesCrypto[] | null {
-  if (media.kind !== 'audio' || media.port === 0) return null;
-  if (PLAIN.has(media.protocol)) return [];
-  if (!SDES.has(media.protocol) || createSrtpKeys === null) return null;
-  const cryptos = usableCryptos(media);
-  return cryptos.length === 0 ? null : cryptos;
+interface UsableSection {
+  readonly media: SdpMedia;
+  readonly takenIndex: number;
+  /** None: plain RTP. */
+  readonly cryptos: readonly SdesCrypto[];
+}
+
+/**
+ * The audio sections of protocols that we speak. A crypto line in an RTP/AVP section is the
+ * common way to offer encryption to those who can without failing with the others.
+ */
+function usableSections(
+  sections: readonly SdpMedia[],
+  { createSrtpKeys }: AudioCapabilities,
+): UsableSection[] {
+  return sections.flatMap((media, takenIndex) => {
+    if (media.kind !== 'audio' || media.port === 0) return [];
+    const cryptos = createSrtpKeys === null ? [] : usableCryptos(media);
+    const isSpoken = PLAIN.has(media.protocol) || (SDES.has(media.protocol) && cryptos.length > 0);
+    return isSpoken ? [{ media, takenIndex, cryptos }] : [];
+  });
 }
 
 function agreeOnKeys(

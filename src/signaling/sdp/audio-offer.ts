@@ -14,6 +14,7 @@ import type { SdesCrypto } from './sdes-crypto.ts';
 import { usableCryptos } from './sdes-crypto.ts';
 import { SdpError } from './sdp-error.ts';
 import type { SdpOrigin } from './sdp-origin.ts';
+import type { SdpMedia } from './session-description.ts';
 import { parseSessionDescription } from './session-description.ts';
 
 /** An offer of ours: what goes out, and what is needed to read its answer. */
@@ -32,9 +33,11 @@ const EVENT_PAYLOAD_TYPES: ReadonlyMap<number, number> = new Map([
   [48_000, 110],
 ]);
 
+/** Best first; the last one's short tag is better than no encryption. */
 const OFFERED_SUITES: readonly SrtpKeys['suite'][] = [
   'AEAD_AES_128_GCM',
   'AES_CM_128_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_32',
 ];
 
 /** Our first offer on a leg: an outbound call, or a late offer. Again on the same leg it fits too. */
@@ -43,7 +46,7 @@ export function makeOffer(
   local: LocalMediaAddress,
   origin: SdpOrigin,
 ): AudioOffer {
-  const { codecs, createSrtpKeys } = capabilities;
+  const { codecs, createSrtpKeys, isSrtpRequired = false } = capabilities;
   const formats: LocalFormat[] = codecs.map((codec) => ({
     ...CODEC_FORMATS[codec],
     fmtp: codec === 'opus' ? OPUS_FMTP : null,
@@ -61,7 +64,8 @@ export function makeOffer(
           keys: createSrtpKeys(suite),
         }));
   const media = localAudioMedia({
-    protocol: createSrtpKeys === null ? 'RTP/AVP' : 'RTP/SAVP',
+    // RTP/AVP with crypto lines: who cannot encrypt answers in plain.
+    protocol: isSrtpRequired ? 'RTP/SAVP' : 'RTP/AVP',
     port: local.port,
     formats,
     direction: capabilities.direction ?? 'sendrecv',
@@ -106,27 +110,39 @@ export function readAnswer(offer: AudioOffer, answerSdp: string): RtpParameters 
     throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has other sections than the offer');
   }
   if (media.port === 0) throw new SdpError('SDP_NO_COMMON_CODEC', 'the answer refuses the audio');
-  const isSecure = media.protocol.startsWith('RTP/SAVP');
-  if (isSecure !== offer.cryptos.length > 0 || !media.protocol.startsWith('RTP/')) {
-    throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has another protocol than the offer');
-  }
+  const srtp = keysOfAnswer(offer, media);
   const remote = readRemoteAudio(answer, media);
   const chosen = firstCommonFormat(remote.formats, offer.capabilities.codecs);
   if (chosen === null) {
     throw new SdpError('SDP_NO_COMMON_CODEC', 'the answer has no codec of the offer');
   }
   const wanted = offer.capabilities.direction ?? 'sendrecv';
-  const srtp = isSecure ? keysOfAnswer(offer, usableCryptos(media)) : null;
   return rtpParameters(remote, chosen, agreedDirection(remote.direction, wanted), srtp);
 }
 
-/** The answer picks exactly one crypto line by its tag (RFC 4568 §5.1.3). */
-function keysOfAnswer(offer: AudioOffer, [picked]: readonly SdesCrypto[]): RtpParameters['srtp'] {
+/**
+ * The answer picks exactly one crypto line by its tag (RFC 4568 §5.1.3). It should repeat the
+ * protocol of the offer, but some say RTP/SAVP to an RTP/AVP with crypto lines, or the other way
+ * round; the line is what counts. Null: plain RTP.
+ */
+function keysOfAnswer(offer: AudioOffer, media: SdpMedia): RtpParameters['srtp'] {
+  const isSaidSecure = media.protocol.startsWith('RTP/SAVP');
+  const isSpoken = isSaidSecure || media.protocol.startsWith('RTP/AVP');
+  if (!isSpoken || (isSaidSecure && offer.cryptos.length === 0)) {
+    throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has another protocol than the offer');
+  }
+  const [picked] = offer.cryptos.length === 0 ? [] : usableCryptos(media);
   const local = offer.cryptos.find(
     ({ tag, keys }) => tag === picked?.tag && keys.suite === picked.keys.suite,
   );
-  if (picked === undefined || local === undefined) {
+  if (picked !== undefined && local !== undefined) {
+    return { local: local.keys, remote: picked.keys };
+  }
+  if (isSaidSecure || picked !== undefined) {
     throw new SdpError('SDP_ANSWER_MISMATCH', 'the answer has no crypto line of the offer');
   }
-  return { local: local.keys, remote: picked.keys };
+  if (offer.capabilities.isSrtpRequired === true) {
+    throw new SdpError('SDP_SRTP_REQUIRED', 'the answer has plain audio');
+  }
+  return null;
 }

@@ -2,7 +2,7 @@ import type { SrtpKeys } from '../../model/media.ts';
 import type { SdpAttribute, SdpMedia } from './session-description.ts';
 
 /** Length of master key and salt (RFC 4568 §6.2, RFC 7714 §14.1). */
-const KEY_SALT_BYTES: Readonly<Record<SrtpKeys['suite'], number>> = {
+export const KEY_SALT_BYTES: Readonly<Record<SrtpKeys['suite'], number>> = {
   AES_CM_128_HMAC_SHA1_80: 30,
   AES_CM_128_HMAC_SHA1_32: 30,
   AEAD_AES_128_GCM: 28,

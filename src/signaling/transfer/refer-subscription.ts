@@ -5,7 +5,7 @@ import { isTerminated, sipfragStatus } from './sipfrag.ts';
 export interface ReferSubscriptionOptions {
   /** For the final word, counted anew with each NOTIFY. */
   readonly newsMs: number;
-  /** A provisional status of the call that the far side makes. */
+  /** 202 once it is accepted, then each provisional status of the call that the far side makes. */
   readonly onProgress: (sipStatus: number) => void;
 }
 
@@ -45,7 +45,7 @@ export class ReferSubscription {
     if (this.#state === 'over') return;
     if (sipStatus >= 300) this.#settle({ type: 'refused', sipStatus });
     else if (isUnsubscribed) this.#settle({ type: 'transferred', sipStatus: null });
-    else this.#awaitNews();
+    else this.#accepted();
   }
 
   /** The REFER was not answered, or not sent. */
@@ -62,7 +62,7 @@ export class ReferSubscription {
     } else if (isTerminated(notify)) {
       this.#settle({ type: 'failed', sipStatus: null });
     } else {
-      this.#awaitNews();
+      this.#accepted();
       if (sipStatus !== null) this.#options.onProgress(sipStatus);
     }
   }
@@ -73,8 +73,14 @@ export class ReferSubscription {
     else this.#settle({ type: 'refused', sipStatus: null });
   }
 
-  #awaitNews(): void {
+  #accepted(): void {
+    const isNews = this.#state === 'sent';
     this.#state = 'accepted';
+    this.#awaitNews();
+    if (isNews) this.#options.onProgress(202);
+  }
+
+  #awaitNews(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#settle({ type: 'failed', sipStatus: null });

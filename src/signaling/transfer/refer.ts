@@ -28,7 +28,7 @@ export interface ReferRequest {
   readonly referTo: string;
   /** Value of Referred-By (RFC 3892). */
   readonly referredBy: string;
-  /** A provisional status of the far side's own call. */
+  /** 202 when it takes the REFER, then each provisional status of the call that it makes. */
   readonly onProgress: (sipStatus: number) => void;
 }
 

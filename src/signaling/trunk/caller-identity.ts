@@ -1,3 +1,4 @@
+import type { NetworkFacts } from '../../model/call.ts';
 import { parseParty } from '../sip-address.ts';
 import type { SipInvite, SipParty } from '../sip-leg.ts';
 import { normalizeUser } from './phone-number.ts';
@@ -44,6 +45,33 @@ export function identityOf(
   };
 }
 
+/** What is worth keeping of it on the call's record. */
+export function networkFactsOf(
+  identity: CallIdentity,
+  { headers }: Pick<SipInvite, 'headers'>,
+): NetworkFacts {
+  const { isPrivate, callerName } = identity;
+  const kept = Object.entries(headers).filter(([name]) => !isPrivate || !NAMES_CALLER.has(name));
+  return {
+    callerName: isPrivate || callerName === '' ? null : callerName,
+    isPrivate,
+    divertedFrom: identity.divertedFrom,
+    diversionReason: identity.diversionReason,
+    reason: headers['reason'] ?? null,
+    claimedAttestation: identity.claimedAttestation,
+    headers: Object.fromEntries(kept),
+  };
+}
+
+/** Headers that hold the number of a caller who wants to hide it (RFC 3323 §5, RFC 3325 §7). */
+const NAMES_CALLER: ReadonlySet<string> = new Set([
+  'identity',
+  'p-asserted-identity',
+  'p-preferred-identity',
+  'referred-by',
+  'remote-party-id',
+]);
+
 /** As template variables of an agent. Absent ones are left out. */
 export function identityVariables(
   identity: CallIdentity,
@@ -56,6 +84,7 @@ export function identityVariables(
     diverted_from: identity.divertedFrom,
     diversion_reason: identity.diversionReason,
     call_reason: headers['reason'],
+    attestation: identity.claimedAttestation,
     trunk,
   };
   const present = Object.entries(variables).filter(

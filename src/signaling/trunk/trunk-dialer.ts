@@ -7,7 +7,7 @@ import type {
   DialRequest,
   DialResult,
 } from '../outbound-dial.ts';
-import type { OfferReply, SipLeg, SipLegEnd } from '../sip-leg.ts';
+import type { OfferReply, SipLegEnd } from '../sip-leg.ts';
 import {
   type CallerHeaders,
   callerHeaders,
@@ -74,7 +74,7 @@ export interface TrunkDialEvents extends DialEvents {
 }
 
 export type TrunkDialResult = (
-  | { readonly type: 'answered'; readonly leg: SipLeg; readonly answerSdp: string }
+  | Extract<DialResult, { readonly type: 'answered' }>
   | ({ readonly type: 'ended' } & SipLegEnd)
 ) & { readonly trunk: Trunk; readonly attempts: number };
 
@@ -163,7 +163,7 @@ export class TrunkDialer {
       throw new TrunkDialError('DESTINATION_NOT_ALLOWED', 'no trunk may call that number');
     }
     const plans = reachable.flatMap(({ trunk, number }) => {
-      const callerNumber = callerThrough(trunk, caller.number);
+      const callerNumber = callerThrough(trunk, caller);
       if (callerNumber === null) return [];
       return [{ trunk, number, callerNumber, caller: callerHeaders(trunk, callerNumber, caller) }];
     });

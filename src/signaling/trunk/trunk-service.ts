@@ -1,9 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { DialEvents, DialRequest, DialResult } from '../outbound-dial.ts';
 import { ENGINE_LOST_END } from '../leg-end.ts';
 import type { PlainRequest, PlainResult } from '../plain-request-client.ts';
 import type { SipSignaling } from '../sip-engine-client.ts';
 import type { SignalingLog } from '../sip-settings.ts';
+import type { Diagnosis } from './doctor/finding.ts';
+import type { MediaPlace } from './doctor/patient.ts';
+import { DIAGNOSIS_MS_MAX, diagnose } from './doctor/trunk-doctor.ts';
 import { cachedDns, systemDns } from './dns-lookup.ts';
 import { InboundPolicy, type InboundRequest, type InboundVerdict } from './inbound-policy.ts';
 import type { RegistrationStatus } from './registration.ts';
@@ -20,6 +24,7 @@ import {
 } from './trunk-dialer.ts';
 import type { TrunkHealthStatus } from './trunk-health.ts';
 import { type TrunkFull, TrunkLimits } from './trunk-limits.ts';
+import { TrunkKeepAlive } from './trunk-keep-alive.ts';
 import { TrunkMonitor } from './trunk-monitor.ts';
 
 /**
@@ -50,9 +55,13 @@ export interface TrunkServiceOptions {
   readonly log: SignalingLog;
   /** Port that a Contact at a trunk's external address names. */
   readonly sipPort?: () => number;
+  /** Sends a keep-alive there; false when there is no connection. Left out: nobody can. */
+  readonly keepAlive?: (target: SipTarget, trunk: string) => boolean;
   readonly onRegistration?: (trunk: string, status: RegistrationStatus) => void;
   readonly onHealth?: (trunk: string, status: TrunkHealthStatus) => void;
   readonly dns?: DnsLookup;
+  /** Where this daemon's audio is reached; for the doctor. */
+  readonly media?: () => MediaPlace;
   /** Unix time that never jumps back. */
   readonly nowMs?: () => number;
   readonly random?: () => number;
@@ -78,10 +87,18 @@ export interface TrunkTls {
   readonly caFile: string | null;
 }
 
+const LOOPBACK_MEDIA: MediaPlace = {
+  bindAddress: '127.0.0.1',
+  externalAddress: null,
+  ports: { first: 40_000, last: 40_999 },
+  codecs: ['pcmu', 'pcma'],
+};
+
 interface Running {
   readonly trunk: Trunk;
   readonly monitor: TrunkMonitor;
   readonly registration: RegistrationClient | null;
+  readonly keepAlive: TrunkKeepAlive;
 }
 
 /**
@@ -91,6 +108,8 @@ interface Running {
 export class TrunkService {
   readonly #options: Required<Omit<TrunkServiceOptions, 'registerTimeoutMs' | 'probeTimeoutMs'>> &
     TrunkServiceOptions;
+  /** What is not remembered. */
+  readonly #dns: DnsLookup;
   readonly #limits = new TrunkLimits();
   readonly #dialer: TrunkDialer;
   readonly #running = new Map<string, Running>();
@@ -98,6 +117,7 @@ export class TrunkService {
   #book: TrunkBook;
   #policy: InboundPolicy;
   #isStarted = false;
+  #isDiagnosing = false;
 
   constructor(options: TrunkServiceOptions) {
     const nowMs = options.nowMs ?? (() => performance.timeOrigin + performance.now());
@@ -105,10 +125,13 @@ export class TrunkService {
       nowMs,
       random: Math.random,
       sipPort: () => 5060,
+      keepAlive: () => true,
       onRegistration: () => {},
       onHealth: () => {},
+      media: () => LOOPBACK_MEDIA,
     };
-    const dns = cachedDns(options.dns ?? systemDns(), nowMs);
+    this.#dns = options.dns ?? systemDns();
+    const dns = cachedDns(this.#dns, nowMs);
     this.#options = { ...defaults, ...options, dns };
     this.#trunks = options.trunks;
     this.#book = new TrunkBook(options.trunks);
@@ -203,6 +226,35 @@ export class TrunkService {
     return this.#dialer.dial(request, events);
   }
 
+  /**
+   * Looks a trunk over, within `DIAGNOSIS_MS_MAX`, and calls the number if one is given. One at a
+   * time: `busy` while another is under way. Null: there is no such trunk.
+   */
+  async diagnose(name: string, testNumber: string | null): Promise<Diagnosis | 'busy' | null> {
+    const trunk = this.find(name);
+    if (trunk === null) return null;
+    if (this.#isDiagnosing) return 'busy';
+    this.#isDiagnosing = true;
+    try {
+      const { random, nowMs, media } = this.#options;
+      return await diagnose({
+        trunk,
+        dns: this.#dns,
+        random,
+        nowMs,
+        send: (request) => this.#send(request),
+        dial: (request, events) => this.dial(request, events),
+        registration: this.#running.get(name)?.registration?.status ?? null,
+        readAuthorities: (file) => readFile(file, 'utf8'),
+        media: media(),
+        testNumber,
+        signal: AbortSignal.timeout(DIAGNOSIS_MS_MAX),
+      });
+    } finally {
+      this.#isDiagnosing = false;
+    }
+  }
+
   views(): readonly TrunkView[] {
     return this.#trunks.map((trunk) => {
       const { name, transport, hosts, channelsMax, outboundPrefixes, numbers } = trunk;
@@ -244,15 +296,23 @@ export class TrunkService {
       onChange: (status) => this.#options.onHealth(trunk.name, status),
       ...(probeTimeoutMs === undefined ? {} : { timeoutMs: probeTimeoutMs }),
     });
-    this.#running.set(trunk.name, { trunk, monitor, registration });
+    const keepAlive = new TrunkKeepAlive({
+      trunk,
+      registration,
+      targets: () => this.#targetsForCall(trunk),
+      send: (target) => this.#options.keepAlive(target, trunk.name),
+    });
+    this.#running.set(trunk.name, { trunk, monitor, registration, keepAlive });
     registration?.start();
     monitor.start();
+    keepAlive.start();
   }
 
   async #halt(name: string): Promise<void> {
     const running = this.#running.get(name);
     this.#running.delete(name);
     running?.monitor.stop();
+    running?.keepAlive.stop();
     await running?.registration?.stop();
   }
 

@@ -7,6 +7,7 @@ import { fromTag, type MessageDraft } from '../message/message.ts';
 import { dialogIdOf, responseTo } from '../message/serialize.ts';
 import { isWebSocket } from '../transport/transport.ts';
 import { contactFor } from './address-book.ts';
+import { noteRefusal } from './attacks.ts';
 import { copyAppHeaders, ensureContentType } from './app-headers.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { addDialog, awaitAck, moveDialogs, removeDialog } from './dialog-duties.ts';
@@ -70,6 +71,7 @@ function send(context: EngineContext, answer: AppAnswer): void {
   const draft = buildAnswer(context, answer, isReliable);
   if (draft === undefined) return app.send(refusalLeader(frameId, 'missing content-type'));
   followDialog(context, answer, draft);
+  noteRefusal(context, inbound, status, draft.headers.lines('www-authenticate'));
   const packet = sendAnswer(context, inbound, status, draft);
   if (isReliable) keepSending(inbound, packet, draft);
   afterSending(context, answer, packet, draft);

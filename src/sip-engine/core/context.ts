@@ -7,6 +7,7 @@ import type { Timer, TimerWheel } from '../transaction/timer-wheel.ts';
 import type { SipTimers } from '../transaction/timers.ts';
 import type { Flow, Outbound, Resolver } from '../transport/transport.ts';
 import type { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
+import { type Armour, NO_ARMOUR } from '../guard/armour.ts';
 import { ContactFlows } from './contact-flows.ts';
 import type { OutboundRequest } from './outbound-request.ts';
 import { type Counters, newCounters } from './counters.ts';
@@ -71,6 +72,8 @@ export interface ContextOptions {
   readonly epochMs: number;
   /** Destinations whose large requests go by TCP. */
   readonly prefersTcp: (address: string) => boolean;
+  /** Default: everybody is trusted. */
+  readonly armour?: Armour;
 }
 
 /** What the parts of the engine share. */
@@ -81,6 +84,7 @@ export class EngineContext {
   readonly outbound: Outbound;
   readonly resolver: Resolver;
   readonly prefersTcp: (address: string) => boolean;
+  readonly armour: Armour;
   readonly routes = new AppRoutes();
   readonly clients: ClientTransactions;
   readonly servers: ServerTransactions;
@@ -105,6 +109,7 @@ export class EngineContext {
     this.outbound = options.outbound;
     this.resolver = options.resolver;
     this.prefersTcp = options.prefersTcp;
+    this.armour = options.armour ?? NO_ARMOUR;
     this.#epochMs = options.epochMs;
     const { wheel, timers } = options;
     const { transactionsMax, finishedMax } = options.limits;

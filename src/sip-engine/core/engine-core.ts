@@ -50,9 +50,17 @@ export class EngineCore {
       }
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      context.counters.malformed += 1;
+      this.malformed(flow, error.status === 513);
       answerMalformed(error, flow);
     }
+  }
+
+  /** What came is no SIP, or more than we take. */
+  malformed(flow: Flow, isTooLarge: boolean): void {
+    const { counters, armour } = this.context;
+    counters.malformed += 1;
+    if (isTooLarge) counters.oversized += 1;
+    armour.offend(flow, 'malformed');
   }
 
   /** A connection failed or closed. */

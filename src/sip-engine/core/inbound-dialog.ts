@@ -4,6 +4,7 @@ import type { AppPort } from '../drachtio/app-port.ts';
 import { fromTag, type SipRequest, toTag } from '../message/message.ts';
 import { serializeReceived } from '../message/serialize.ts';
 import { type Flow, isWebSocket } from '../transport/transport.ts';
+import { mayReach, noteSpoofed } from './attacks.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { finishAckWait, removeDialog } from './dialog-duties.ts';
 import { answerForApp, answerStateless } from './inbound-answers.ts';
@@ -31,12 +32,27 @@ export function findDialog(context: EngineContext, request: SipRequest): Dialog 
 
 /**
  * The same, but not for requests that crossed between browsers and everyone else: a dialog that
- * began by WebSocket goes on by WebSocket, and no other may be reached from there.
+ * began by WebSocket goes on by WebSocket, and no other may be reached from there. Nor is a dialog
+ * with a carrier reached by others, whatever they know.
  */
 function dialogOf(context: EngineContext, request: SipRequest, flow: Flow): Dialog | undefined {
   const dialog = findDialog(context, request);
-  if (dialog === undefined) return undefined;
-  return isWebSocket(dialog.flow.protocol) === isWebSocket(flow.protocol) ? dialog : undefined;
+  if (dialog === undefined) {
+    if (knowsHalf(context, request)) noteSpoofed(context, flow);
+    return undefined;
+  }
+  const isSameKind = isWebSocket(dialog.flow.protocol) === isWebSocket(flow.protocol);
+  if (isSameKind && mayReach(context, dialog, flow)) return dialog;
+  noteSpoofed(context, flow);
+  return undefined;
+}
+
+/** It names a dialog of ours by Call-ID and one tag, but the other tag is wrong. */
+function knowsHalf(context: EngineContext, request: SipRequest): boolean {
+  const { callId } = request;
+  return [fromTag(request), toTag(request)].some((tag) =>
+    context.dialogs.has(`${callId};from-tag=${tag}`),
+  );
 }
 
 /** Anything but ACK and CANCEL with a To tag. */

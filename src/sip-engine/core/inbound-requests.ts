@@ -7,6 +7,7 @@ import { dialogIdOf, serializeReceived } from '../message/serialize.ts';
 import { transactionKey } from '../transaction/server-transactions.ts';
 import type { Flow } from '../transport/transport.ts';
 import { ALLOW, KNOWN_METHODS, SUPPORTED, UNDERSTOOD } from './capabilities.ts';
+import { isScanner, mayCancel, noteSpoofed } from './attacks.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 import { randomToken } from './ids.ts';
 import { answerForApp, answerStateless, settle } from './inbound-answers.ts';
@@ -27,6 +28,7 @@ export function receiveRequest(
   flow: Flow,
   isOverloaded: boolean,
 ): void {
+  if (isScanner(context, request, flow)) return;
   if (request.method === 'CANCEL') return receiveCancel(context, request, flow);
   if (context.servers.absorb(request, flow)) {
     context.counters.retransmissionsIn += 1;
@@ -98,6 +100,11 @@ function receiveNew(
   if (refusal !== undefined) {
     if (refusal.status === 503) context.counters.rejectedOverload += 1;
     return refuse(request, flow, refusal);
+  }
+  if (request.method === 'INVITE' && !context.armour.mayCall(flow)) {
+    context.counters.rejectedCallRate += 1;
+    context.armour.offend(flow, 'flood');
+    return refuse(request, flow, { status: 503, headers: [['Retry-After', '1']] });
   }
   const app = context.routes.next(request.method);
   if (app !== undefined) {
@@ -217,6 +224,11 @@ function receiveCancel(context: EngineContext, request: SipRequest, flow: Flow):
   stampVia(request, flow);
   const inviteKey = transactionKey(request, 'INVITE');
   const inbound = findInvite(context, request, inviteKey);
+  if (inbound !== undefined && !mayCancel(context, inbound, flow)) {
+    noteSpoofed(context, flow);
+    // Without a transaction, which the caller's own CANCEL would be taken for a repetition of.
+    return answerStateless(request, flow, 481);
+  }
   // An INVITE that was answered finally is known, but CANCEL has no effect on it (§9.2).
   const isKnown = inbound !== undefined || context.servers.has(inviteKey);
   const transaction = context.servers.startNonInvite(request, flow);

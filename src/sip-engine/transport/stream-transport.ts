@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { networkOf } from '../guard/network-of.ts';
 import { SipEngineError } from '../engine-error.ts';
 import { StreamFlow } from './stream-flow.ts';
 import { connectTls, type FindTlsPeer, TLS_MIN_VERSION } from './tls-peer.ts';
@@ -148,6 +149,13 @@ class StreamTransport implements Transport {
     });
   }
 
+  keepAlive(place: Place): boolean {
+    const known = this.#flows.get(placeKey(place, place.peer));
+    if (known?.isOpen !== true) return false;
+    known.ping();
+    return true;
+  }
+
   async close(): Promise<void> {
     const { server } = this.#options;
     for (const flow of this.#flows.values()) flow.destroy();
@@ -173,19 +181,20 @@ class StreamTransport implements Transport {
     const address = plain(socket.remoteAddress);
     const { connectionsMax, connectionsPerSourceMax, events } = this.#options;
     socket.on('error', () => {});
-    const count = this.#perSource.get(address) ?? 0;
+    const source = networkOf(address);
+    const count = this.#perSource.get(source) ?? 0;
     const isCrowded = this.#flows.size >= connectionsMax || count >= connectionsPerSourceMax;
     if (address === '' || isCrowded || !events.isSourceAllowed(address)) {
       socket.destroy();
       return;
     }
     this.#accepted.add(socket);
-    this.#perSource.set(address, count + 1);
+    this.#perSource.set(source, count + 1);
     socket.once('close', () => {
       this.#accepted.delete(socket);
-      const left = (this.#perSource.get(address) ?? 1) - 1;
-      if (left > 0) this.#perSource.set(address, left);
-      else this.#perSource.delete(address);
+      const left = (this.#perSource.get(source) ?? 1) - 1;
+      if (left > 0) this.#perSource.set(source, left);
+      else this.#perSource.delete(source);
     });
   }
 

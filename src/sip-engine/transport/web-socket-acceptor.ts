@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { networkOf } from '../guard/network-of.ts';
 import { MESSAGE_BYTES_MAX } from '../message/parse-message.ts';
 import type { HostPort } from './transport.ts';
 
@@ -20,6 +21,8 @@ export interface WebSocketAcceptorOptions {
   readonly connectionsPerSourceMax: number;
   /** Judges the Origin header; undefined comes from clients that are no browsers. */
   readonly isOriginAllowed: (origin: string | undefined, request: IncomingMessage) => boolean;
+  /** Default: they come from anywhere. */
+  readonly isSourceAllowed?: (address: string) => boolean;
 }
 
 /** Where a connection comes from and arrives; the port is that of its nearest hop. */
@@ -71,7 +74,7 @@ export class WebSocketAcceptor {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (connection) => {
-      this.#keep(connection, handshake.clientAddress);
+      this.#keep(connection, networkOf(handshake.clientAddress));
       onOpen(connection, place);
     });
   }
@@ -84,16 +87,17 @@ export class WebSocketAcceptor {
   #refusal({ request, clientAddress }: WebSocketHandshake): number | null {
     const { connectionsMax, connectionsPerSourceMax, isOriginAllowed } = this.#options;
     if (this.#isClosed || this.#count >= connectionsMax) return 503;
+    if (this.#options.isSourceAllowed?.(clientAddress) === false) return 403;
     if (!isOriginAllowed(request.headers.origin, request)) return 403;
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',');
     if (!offered.some((name) => name.trim().toLowerCase() === SIP_SUBPROTOCOL)) return 400;
-    if ((this.#perSource.get(clientAddress) ?? 0) >= connectionsPerSourceMax) return 429;
+    if ((this.#perSource.get(networkOf(clientAddress)) ?? 0) >= connectionsPerSourceMax) return 429;
     return null;
   }
 
-  #keep(connection: WebSocket, address: string): void {
+  #keep(connection: WebSocket, source: string): void {
     this.#count += 1;
-    this.#perSource.set(address, (this.#perSource.get(address) ?? 0) + 1);
+    this.#perSource.set(source, (this.#perSource.get(source) ?? 0) + 1);
     let wasHeard = true;
     const heard = () => (wasHeard = true);
     connection.on('pong', heard);
@@ -109,9 +113,9 @@ export class WebSocketAcceptor {
     connection.once('close', () => {
       clearInterval(timer);
       this.#count -= 1;
-      const left = (this.#perSource.get(address) ?? 1) - 1;
-      if (left > 0) this.#perSource.set(address, left);
-      else this.#perSource.delete(address);
+      const left = (this.#perSource.get(source) ?? 1) - 1;
+      if (left > 0) this.#perSource.set(source, left);
+      else this.#perSource.delete(source);
     });
   }
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { WebSocket } from 'ws';
+import { TokenBuckets } from '../guard/token-buckets.ts';
 import type { Flow, HostPort, TransportEvents } from './transport.ts';
 import {
   frameBuffer,
@@ -21,6 +22,8 @@ export interface WebSocketTransportOptions extends WebSocketAcceptorOptions {
 const UNSENT_BYTES_MAX = 1_048_576;
 const GOODBYE_MS = 300;
 const GOODBYE_POLL_MS = 10;
+/** More is no person with a browser. */
+const MESSAGES = { perSecond: 50, burst: 200, keysMax: 1 };
 const PONG = '\r\n';
 
 /**
@@ -92,6 +95,7 @@ class WebSocketFlow implements Flow {
   readonly #connection: WebSocket;
   readonly #events: WebSocketFlowOptions['events'];
   readonly #idleTimer: NodeJS.Timeout;
+  readonly #messages = new TokenBuckets(MESSAGES);
 
   constructor(connection: WebSocket, options: WebSocketFlowOptions) {
     this.#connection = connection;
@@ -131,6 +135,8 @@ class WebSocketFlow implements Flow {
   #receive(frame: Buffer): void {
     if (!this.isOpen) return;
     this.#idleTimer.refresh();
+    // 1008: policy violation.
+    if (!this.#messages.take('', performance.now())) return this.end(1008);
     if (!isLineEnds(frame)) {
       this.#events.onPacket(frame, this);
       return;

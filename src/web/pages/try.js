@@ -2,7 +2,7 @@ import { CallView } from './call-view.js';
 import { sharePanel } from './share.js';
 
 /** An owner's link to call an agent that is not shared: `#token=owt_…`, good for one call. */
-const TOKEN = /^#token=(owt_[\w.:-]+)$/;
+const TOKEN = /^#token=(owt_[\w.~-]+)$/;
 
 const agentId = decodeURIComponent(location.pathname.split('/').pop() ?? '');
 const path = encodeURIComponent(agentId);

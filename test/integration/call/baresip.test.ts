@@ -45,15 +45,20 @@ describe('baresip', function () {
   });
 
   const PHONES = [
-    ['PCMU/8000/1', 8000, 'pcmu'],
-    ['opus/48000/2', 48_000, 'opus'],
+    ['PCMU/8000/1', 8000, 'pcmu', undefined],
+    ['opus/48000/2', 48_000, 'opus', undefined],
+    ['G722/16000/1', 16_000, 'g722', undefined],
+    ['PCMU/8000/1', 8000, 'pcmu', 'srtp'],
+    ['PCMA/8000/1', 8000, 'pcma', 'srtp-mand'],
   ] as const;
-  for (const [codec, sampleRateHz, stored] of PHONES) {
-    it(`hears the greeting, asks and presses keys with ${codec}`, async () => {
+  for (const [codec, sampleRateHz, stored, encryption] of PHONES) {
+    const how = encryption === undefined ? codec : `${codec} and ${encryption}`;
+    it(`hears the greeting, asks and presses keys with ${how}`, async () => {
       const question = joined(lineSilence(5000), callerSays('flip a coin', 'slt'));
       const line = joined(question, lineSilence(SPEECH_MS - question.length / 8));
       writeWav(speechFile, { samples: fromTelephoneRate(line, sampleRateHz), sampleRateHz });
-      const { call, recording } = await talk({ speechFile, codec, sampleRateHz });
+      const secure = encryption === undefined ? {} : { encryption };
+      const { call, recording } = await talk({ speechFile, codec, sampleRateHz, ...secure });
       assert.deepEqual(
         call.transcript?.map(({ role, via, text }) => [role, via, text]),
         [
@@ -67,6 +72,10 @@ describe('baresip', function () {
       assert.match(call.transcript?.at(-1)?.text ?? '', /7/);
       assert.equal(call.end_reason, 'caller-hung-up');
       assert.equal(call.media?.codec, stored);
+      assert.equal(call.media?.encryption !== null, encryption !== undefined);
+      // baresip says PING and BYE by RTCP in the clear; both are refused.
+      const refused = call.media?.packets_unauthenticated ?? 0;
+      assert.ok(refused <= (encryption === undefined ? 0 : 2), `${refused}`);
       assert.equal(gateway.endLines(call.call_id).length, 1);
 
       const candidates = [HEADS, TAILS, GOODBYE].flatMap((text) => [text, `${GREETING} ${text}`]);

@@ -19,7 +19,8 @@ function request(method: string, via = 'WS'): string[] {
   ];
 }
 
-describe('SIP over WebSocket at /sip of the running daemon', () => {
+describe('SIP over WebSocket at /sip of the running daemon', function () {
+  this.timeout(60_000);
   let gateway: Gateway;
   let url: string;
   before(async () => {
@@ -31,7 +32,7 @@ describe('SIP over WebSocket at /sip of the running daemon', () => {
     });
     url = `${gateway.httpUrl.replace(/^http/, 'ws')}/sip`;
   });
-  after(() => gateway.stop());
+  after(() => gateway?.stop());
 
   it('answers OPTIONS, and takes no call from loopback for granted, whatever its Via says', async () => {
     const agent = await BrowserAgent.open(url);

@@ -83,6 +83,7 @@ describe('an RTP leg', () => {
   const cases = [
     { codec: 'pcmu', opus: 'wasm', snrDb: 30 },
     { codec: 'pcma', opus: 'wasm', snrDb: 30 },
+    { codec: 'g722', opus: 'wasm', snrDb: 25 },
     { codec: 'opus', opus: 'native', snrDb: 15 },
     { codec: 'opus', opus: 'wasm', snrDb: 15 },
   ] as const;
@@ -340,7 +341,7 @@ describe('the media engine', () => {
       portDrainMs: 0,
       opus: 'none',
     });
-    assert.deepEqual(engine.codecs, ['pcmu', 'pcma']);
+    assert.deepEqual(engine.codecs, ['g722', 'pcmu', 'pcma']);
     const phone = await TestPhone.open({ codec: 'opus' });
     const hasCode = (code: string) => (error: unknown) =>
       error instanceof MediaError && error.code === code;
@@ -349,7 +350,7 @@ describe('the media engine', () => {
     await assert.rejects(leg.update(parametersFor(phone)), hasCode('MEDIA_CODEC_UNAVAILABLE'));
     const key = { suite: 'AES_CM_128_HMAC_SHA1_80', keySaltBase64: '' } as const;
     const secure = parametersFor(phone, { codec: 'pcmu', srtp: { local: key, remote: key } });
-    await assert.rejects(leg.update(secure), hasCode('MEDIA_SRTP_UNSUPPORTED'));
+    await assert.rejects(leg.update(secure), hasCode('MEDIA_SRTP_KEY_INVALID'));
     await assert.rejects(engine.openLeg(), hasCode('MEDIA_PORTS_EXHAUSTED'));
     leg.close();
     leg.close();
@@ -365,7 +366,7 @@ describe('the media engine', () => {
     const options = { bindAddress: '127.0.0.1', ports: PORTS };
     const wasm = await MediaEngine.start({ ...options, opus: 'wasm' });
     assert.equal(wasm.opusEngine, 'wasm');
-    assert.deepEqual(wasm.codecs, ['opus', 'pcmu', 'pcma']);
+    assert.deepEqual(wasm.codecs, ['opus', 'g722', 'pcmu', 'pcma']);
     const auto = await MediaEngine.start(options);
     assert.notEqual(auto.opusEngine, null);
     wasm.close();

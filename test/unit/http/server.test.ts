@@ -42,6 +42,7 @@ describe('the HTTP server', () => {
       sipStatus: null,
       report: {
         codec: 'pcmu',
+        encryption: 'AES_CM_128_HMAC_SHA1_80',
         packetsSent: 1,
         packetsReceived: 2,
         packetsLost: 3,
@@ -49,6 +50,8 @@ describe('the HTTP server', () => {
         packetsDuplicate: 5,
         packetsFromStrangers: 6,
         packetsMalformed: 7,
+        packetsUnauthenticated: 9,
+        packetsReplayed: 10,
         framesConcealed: 8,
         jitterMs: 1.5,
         roundTripMs: null,

@@ -188,6 +188,28 @@ describe('hearing', () => {
     assert.equal(rig.times.at(-1), 20 * (10 + 26 + 20 - 1));
   });
 
+  it('hears a burst whole, and is back in time after a quiet moment', () => {
+    const rig = new Rig();
+    const silence = new Uint8Array(160).fill(0xff);
+    for (let sequence = 1; sequence <= 10; sequence += 1) {
+      rig.packet(sequence, sequence * 160, silence);
+      rig.hearing.tick(0);
+    }
+    // The network held up twenty packets, and speech with them.
+    for (let tick = 0; tick < 20; tick += 1) rig.hearing.tick(0);
+    for (let sequence = 11; sequence <= 30; sequence += 1) rig.voice(sequence, 160);
+    let ticks = 30;
+    for (let sequence = 31; sequence <= 90; sequence += 1, ticks += 1) {
+      rig.packet(sequence, sequence * 160, silence);
+      rig.hearing.tick(0);
+    }
+    const loud = rig.frames.filter((frame) => rms(frame) > 4000).length;
+    assert.ok(loud >= 19, `${loud} of 20 frames`);
+    assert.equal(rig.times.at(-1), 20 * (ticks - 1));
+    const lastLoud = rig.frames.findLastIndex((frame) => rms(frame) > 4000);
+    assert.ok(lastLoud <= 30 + 20, `heard at ${lastLoud}`);
+  });
+
   it('shortens its delay in a quiet moment after a burst', () => {
     const rig = new Rig();
     for (let sequence = 1; sequence <= 14; sequence += 1) rig.voice(sequence, 160);

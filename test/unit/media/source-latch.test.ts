@@ -114,4 +114,91 @@ describe('the source latch (RFC 4961)', () => {
     assert.equal(latch.acceptControl(STRANGER, 4001, 77), false);
     assert.equal(latch.strangerCount, 2);
   });
+
+  describe('that knows where signaling comes from', () => {
+    const PRIVATE = '192.168.1.20';
+
+    /** A phone behind a NAT: its description names an address that nobody can send from. */
+    function behindNat(options = {}): SourceLatch {
+      const latch = new SourceLatch(options);
+      latch.signal(PRIVATE, 4000, NAT);
+      return latch;
+    }
+
+    /** Packets of one source every 20 ms; gives how many were let in. */
+    function send(latch: SourceLatch, from: string, fromMs: number, packets: number, ssrc = 9) {
+      let letIn = 0;
+      for (let index = 0; index < packets; index += 1) {
+        if (latch.accept(from, 61_000, ssrc, index, fromMs + index * 20)) letIn += 1;
+      }
+      return letIn;
+    }
+
+    it('hears the phone from there at once', () => {
+      const latch = behindNat();
+      assert.ok(latch.accept(NAT, 61_000, 1, 1, 0));
+      assert.deepEqual([latch.address, latch.port], [NAT, 61_000]);
+    });
+
+    it('lets in no packet of a stranger who is first, nor later', () => {
+      const latch = behindNat();
+      assert.equal(send(latch, STRANGER, 0, 40), 0, 'less than a second');
+      assert.equal(latch.isLatched, false);
+      assert.ok(latch.accept(NAT, 61_000, 1, 1, 810));
+      assert.equal(send(latch, STRANGER, 820, 1000), 0);
+      assert.equal(latch.strangerCount, 1040);
+    });
+
+    it('hears an unknown place that has spoken alone for a second', () => {
+      const latch = behindNat();
+      assert.equal(send(latch, STRANGER, 0, 60), 10);
+      assert.equal(latch.address, STRANGER);
+    });
+
+    it('leaves an unknown place for a known one at any time', () => {
+      const latch = behindNat();
+      send(latch, STRANGER, 0, 500);
+      assert.equal(latch.address, STRANGER);
+      assert.ok(latch.accept(NAT, 61_000, 1, 1, 10_000));
+      assert.equal(latch.address, NAT);
+      assert.equal(send(latch, STRANGER, 10_020, 100), 0);
+    });
+
+    it('counts a second anew for a stream that has gaps or begins again', () => {
+      const latch = behindNat();
+      for (let round = 0; round < 20; round += 1) {
+        assert.equal(send(latch, STRANGER, round * 1000, 30, round), 0);
+      }
+    });
+
+    it('never hears an unknown place when it is strict', () => {
+      const latch = behindNat({ isStrict: true });
+      assert.equal(send(latch, STRANGER, 0, 1000), 0);
+      assert.ok(latch.accept(NAT, 61_000, 1, 1, 30_000));
+    });
+
+    it('lets in none of ten thousand strangers who are there before the phone', () => {
+      const latch = behindNat();
+      let letIn = 0;
+      for (let index = 0; index < 10_000; index += 1) {
+        const address = `203.0.113.${index % 250}`;
+        if (latch.accept(address, index, index, index & 0xffff, index / 20)) letIn += 1;
+      }
+      assert.ok(latch.accept(NAT, 61_000, 1, 1, 501));
+      assert.equal(letIn, 0);
+    });
+  });
+});
+
+describe('the source latch of an encrypted leg', () => {
+  it('follows the newest authentic packet wherever it comes from, and no older one', () => {
+    const latch = signaled();
+    latch.follow(PHONE, 4000, 1, 100, 0);
+    latch.follow(NAT, 61_000, 1, 101, 20);
+    assert.equal(latch.address, NAT);
+    latch.follow(PHONE, 4000, 1, 99, 25);
+    assert.equal(latch.address, NAT, 'held up on its way');
+    latch.follow(PHONE, 4000, 1, 102, 40);
+    assert.equal(latch.address, PHONE);
+  });
 });

@@ -5,6 +5,7 @@ import type {
 } from '../../../src/sip-engine/message/message.ts';
 import { parseMessage } from '../../../src/sip-engine/message/parse-message.ts';
 import type { AppPort } from '../../../src/sip-engine/drachtio/app-port.ts';
+import type { Armour } from '../../../src/sip-engine/guard/armour.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from '../../../src/sip-engine/core/context.ts';
 import { EngineCore } from '../../../src/sip-engine/core/engine-core.ts';
 import { DEFAULT_TIMERS } from '../../../src/sip-engine/transaction/timers.ts';
@@ -93,7 +94,11 @@ export class Bench {
   #nowMs = 0;
   #frameId = 0;
 
-  constructor(limits: Partial<EngineLimits> = {}, verbs = ['invite', 'subscribe', 'message']) {
+  constructor(
+    limits: Partial<EngineLimits> = {},
+    verbs = ['invite', 'subscribe', 'message'],
+    armour?: Armour,
+  ) {
     this.core = new EngineCore({
       wheel: this.wheel,
       timers: DEFAULT_TIMERS,
@@ -105,6 +110,7 @@ export class Bench {
       resolver: { resolve: () => Promise.reject(new Error('no names in unit tests')) },
       epochMs: 0,
       prefersTcp: () => false,
+      ...(armour === undefined ? {} : { armour }),
     });
     this.core.appConnected(this.app);
     for (const verb of verbs) this.core.context.routes.add(this.app, verb);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { TransferRecord } from '../../../src/model/transfer.ts';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asAgentId, asCallId, asWorkspaceId } from '../../../src/model/ids.ts';
@@ -18,6 +19,19 @@ const END: CallEnd = {
   report: null,
 };
 
+const TRANSFER: TransferRecord = {
+  by: 'owner',
+  mode: 'blind',
+  way: 'refer',
+  toNumber: '+34955666777',
+  stage: 'completed',
+  failure: null,
+  sipStatus: 200,
+  startedAtMs: 1,
+  joinedAtMs: 2,
+  endedAtMs: 3,
+};
+
 describe('storage of calls', () => {
   let temporary: Awaited<ReturnType<typeof temporaryStorage>>;
   before(async () => (temporary = await temporaryStorage()));
@@ -25,10 +39,20 @@ describe('storage of calls', () => {
 
   it('gives back a call as it was written', async () => {
     const { calls } = temporary.storage;
-    const call = newCall('call_1');
+    const networkFacts = {
+      callerName: 'Ann',
+      isPrivate: false,
+      divertedFrom: '+34600000001',
+      diversionReason: 'no-answer',
+      reason: null,
+      claimedAttestation: 'A',
+      headers: { 'user-agent': 'Desk phone' },
+    };
+    const call = { ...newCall('call_1'), networkFacts };
     await calls.create(call);
     assert.equal(await calls.markAnswered(call.id, 1_700_000_001_000.7), true);
-    assert.equal(await calls.end(call.id, END), true);
+    const transfers = [TRANSFER];
+    assert.equal(await calls.end(call.id, { ...END, transfers }), true);
     assert.deepEqual(await calls.find(DEMO_WORKSPACE_ID, call.id), {
       ...call,
       status: 'completed',
@@ -37,6 +61,7 @@ describe('storage of calls', () => {
       endReason: 'caller-hung-up',
       sipStatus: null,
       report: null,
+      transfers,
     });
   });
 
@@ -160,6 +185,7 @@ describe('storage of agents', () => {
       preCallAnnouncement: '',
       callWindow: null,
       timeZone: null,
+      transferTargets: [],
       revision: 1,
       createdAtMs: 1_700_000_000_000,
       updatedAtMs: 1_700_000_000_000,

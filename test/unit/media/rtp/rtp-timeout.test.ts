@@ -22,9 +22,11 @@ describe('the media timeout', () => {
     assert.equal(timeout.check(80_000), true);
   });
 
-  it('does not run on hold for a side that never sent RTCP', () => {
+  it('does not run on hold, also for a side that stops its RTCP then', () => {
     const timeout = new RtpTimeout(30_000, 0);
+    timeout.onRtcp(500);
     timeout.expect('nothing', 1000);
+    timeout.onRtcp(2000);
     assert.equal(timeout.check(1_000_000), false);
   });
 

@@ -14,6 +14,7 @@ const OPTIONS = {
   port: 40000,
   ssrc: 1234,
   cname: 'cname',
+  version: 1,
 };
 
 describe('a WebRTC answer', () => {

@@ -242,13 +242,36 @@ describe('answering an offer', () => {
       );
     });
 
-    it('does not look at a=crypto of a plain section', () => {
-      const offer = offerWith(
-        'm=audio 6000 RTP/AVP 0',
-        `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${OWN_KEYS.keySaltBase64}`,
-      );
-      assert.equal(parametersOf(offer, SECURE).srtp, null);
-      assert.doesNotMatch(answer(offer, SECURE), /crypto/);
+    const CRYPTO = `a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:${OWN_KEYS.keySaltBase64}`;
+
+    it('takes a=crypto of a plain section, which leaves the choice to us', () => {
+      const offer = offerWith('m=audio 6000 RTP/AVP 0', CRYPTO);
+      assert.deepEqual(parametersOf(offer, SECURE).srtp, { local: OWN_KEYS, remote: OWN_KEYS });
+      assert.match(answer(offer, SECURE), /^m=audio 40002 RTP\/AVP 0\r$/m);
+      assert.match(answer(offer, SECURE), /^a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:/m);
+    });
+
+    it('does not look at a=crypto when we have no keys to give', () => {
+      const offer = offerWith('m=audio 6000 RTP/AVP 0', CRYPTO);
+      assert.equal(parametersOf(offer, PHONE).srtp, null);
+      assert.doesNotMatch(answer(offer, PHONE), /crypto/);
+    });
+
+    it('takes an encrypted section before a plain one that stands first', () => {
+      const offer = offerWith('m=audio 6000 RTP/AVP 0', 'm=audio 6002 RTP/SAVP 0', CRYPTO);
+      assert.equal(parametersOf(offer, SECURE).remotePort, 6002);
+      assert.equal(parametersOf(offer, PHONE).remotePort, 6000);
+    });
+
+    it('takes plain audio where nothing better is, unless encryption is required', () => {
+      const required = { ...SECURE, isSrtpRequired: true };
+      const plain = offerWith('m=audio 6000 RTP/AVP 0');
+      assert.equal(parametersOf(plain, SECURE).srtp, null);
+      assert.throws(() => answerOffer(plain, required), isSdpError('SDP_SRTP_REQUIRED'));
+      const encrypted = offerWith('m=audio 6000 RTP/AVP 0', CRYPTO);
+      assert.notEqual(parametersOf(encrypted, required).srtp, null);
+      const foreign = offerWith('m=audio 6000 RTP/SAVP 18', CRYPTO);
+      assert.throws(() => answerOffer(foreign, required), isSdpError('SDP_NO_COMMON_CODEC'));
     });
 
     it('leaves crypto lines with several keys, an MKI, parameters or short keys', () => {

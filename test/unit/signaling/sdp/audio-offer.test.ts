@@ -100,6 +100,34 @@ describe('reading an answer', () => {
     assert.notDeepEqual(ours?.local, ours?.remote);
   });
 
+  it('leaves the choice by RTP/AVP with crypto lines, or insists by RTP/SAVP', () => {
+    const optional = { ...ALL, createSrtpKeys: keysOf(1) };
+    const required = { ...optional, isSrtpRequired: true };
+    const plain = offerWith('m=audio 7000 RTP/AVP 0');
+    const line = `a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:${'B'.repeat(40)}`;
+    for (const [capabilities, protocol] of [
+      [optional, 'RTP/AVP'],
+      [required, 'RTP/SAVP'],
+    ] as const) {
+      const offer = makeOffer(capabilities, LOCAL, new SdpOrigin());
+      assert.match(offer.sdp, new RegExp(`^m=audio \\d+ ${protocol} `, 'm'));
+      assert.deepEqual(offer.sdp.match(/^a=crypto:\d \S+/gm), [
+        'a=crypto:1 AEAD_AES_128_GCM',
+        'a=crypto:2 AES_CM_128_HMAC_SHA1_80',
+        'a=crypto:3 AES_CM_128_HMAC_SHA1_32',
+      ]);
+      // Some answer with the other protocol.
+      for (const answered of ['RTP/AVP', 'RTP/SAVP']) {
+        const answer = offerWith(`m=audio 7000 ${answered} 0`, line);
+        assert.equal(readAnswer(offer, answer).srtp?.remote.keySaltBase64, 'B'.repeat(40));
+      }
+    }
+    const offered = makeOffer(optional, LOCAL, new SdpOrigin());
+    assert.equal(readAnswer(offered, plain).srtp, null);
+    const insisted = makeOffer(required, LOCAL, new SdpOrigin());
+    assert.throws(() => readAnswer(insisted, plain), isSdpError('SDP_SRTP_REQUIRED'));
+  });
+
   it('keeps to the directions of a hold', () => {
     const offer = makeOffer({ ...ALL, direction: 'sendonly' }, LOCAL, new SdpOrigin());
     const answer = offerWith('m=audio 7000 RTP/AVP 0', 'a=recvonly');

@@ -1,0 +1,175 @@
+import { assertNever } from '../../lib/assert-never.ts';
+import type { Logger } from '../../observability/logger.ts';
+import type { CallRecord } from '../../model/call.ts';
+import type { EndReason } from '../../model/end-reason.ts';
+import { asLegId } from '../../model/ids.ts';
+import type { TransferFailure } from '../../model/transfer.ts';
+import type { SipLeg } from '../../signaling/sip-leg.ts';
+import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
+import type { VoiceLeg, VoiceLegEvents } from '../../voice/voice-leg.ts';
+import type { VoicePool } from '../../voice/voice-pool.ts';
+import { OutboundParty, type OutboundTarget } from '../outbound-party.ts';
+import type { CallDesk, PartyEnd } from '../party.ts';
+
+export interface SecondLegOptions {
+  readonly record: CallRecord;
+  /** Tells the second legs of a call apart. */
+  readonly number: number;
+  /** The caller's leg: the second lives in the same worker. */
+  readonly beside: VoiceLeg;
+  readonly target: OutboundTarget;
+  readonly trunks: Pick<TrunkService, 'dial'>;
+  readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  readonly log: Logger;
+  readonly onRinging: () => void;
+  /** It was answered, and is over now. At most once, and not after `hangUp`. */
+  readonly onEnded: () => void;
+}
+
+/** What became of a call to whom the caller is to be put through to. */
+export type SecondLegResult =
+  | { readonly type: 'answered'; readonly voice: VoiceLeg; readonly sip: SipLeg | null }
+  | {
+      readonly type: 'ended';
+      readonly failure: TransferFailure;
+      readonly sipStatus: number | null;
+    };
+
+/** The one that a caller is put through to: called by a trunk, heard by no agent. */
+export class SecondLeg {
+  readonly #options: SecondLegOptions;
+  readonly #party: OutboundParty;
+  #state: 'dialing' | 'answered' | 'over' = 'dialing';
+  #voice: VoiceLeg | null = null;
+  #settle: (result: SecondLegResult) => void = () => {};
+
+  constructor(options: SecondLegOptions) {
+    this.#options = options;
+    const { pool, beside, target, trunks } = options;
+    this.#party = new OutboundParty(target, trunks, {
+      get codecs() {
+        return pool.codecs;
+      },
+      openLeg: (callId, legId, events) => pool.openLegBeside(beside.legId, callId, legId, events),
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** Call once. Never rejects. */
+  dial(): Promise<SecondLegResult> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#party.join(this.#desk()).catch((error: unknown) => {
+        this.#options.log.warn({ err: error }, 'a second leg could not be called');
+        this.#end('internal-error', null);
+      });
+    });
+  }
+
+  /** CANCEL or BYE; resolves when everything is released. Idempotent, never rejects. */
+  async hangUp(reason: EndReason): Promise<void> {
+    this.#state = 'over';
+    this.#settle({ type: 'ended', failure: 'abandoned', sipStatus: null });
+    await Promise.all([this.#party.leave(reason), this.#voice?.close(reason)]);
+  }
+
+  #desk(): CallDesk {
+    const { record, number, log, onRinging } = this.#options;
+    const isOver = () => this.isOver;
+    return {
+      record,
+      legId: asLegId(`${this.#options.beside.legId}_${number}`),
+      log,
+      get isEnding() {
+        return isOver();
+      },
+      isConversing: false,
+      voiceEvents: this.#voiceEvents(),
+      holdVoice: (voice) => this.#holdVoice(voice),
+      dialing: () => {},
+      ringing: onRinging,
+      earlyMedia: onRinging,
+      answered: () => {},
+      converse: () => this.#onAnswered(),
+      // Whom we call may not send the caller on.
+      referred: (refer) => refer.refuse(603),
+      end: (reason, end) => this.#end(reason, end),
+    };
+  }
+
+  async #holdVoice(voice: VoiceLeg): Promise<boolean> {
+    if (this.isOver) {
+      await voice.close('caller-canceled');
+      return false;
+    }
+    this.#voice = voice;
+    return true;
+  }
+
+  #onAnswered(): void {
+    if (this.#state !== 'dialing' || this.#voice === null) return;
+    this.#state = 'answered';
+    this.#settle({ type: 'answered', voice: this.#voice, sip: this.#party.dialog.leg });
+  }
+
+  #end(reason: EndReason, end: PartyEnd | null): void {
+    if (this.isOver) return;
+    const wasAnswered = this.#state === 'answered';
+    const failure = failureOf(reason);
+    this.#settle({ type: 'ended', failure, sipStatus: end?.sipStatus ?? null });
+    void this.hangUp(reason);
+    if (wasAnswered) this.#options.onEnded();
+  }
+
+  #voiceEvents(): VoiceLegEvents {
+    return {
+      onConnected: () => {},
+      onTurn: () => {},
+      onCaption: () => {},
+      onActivity: () => {},
+      onTransferWanted: (_, failed) => failed('this leg has no agent'),
+      onDigitsWanted: (digits) => void this.#party.dialog.sendDigits(digits, this.#options.log),
+      onConversationEnded: (reason) => this.#end(reason, null),
+      onLost: () => {
+        this.#voice = null;
+        this.#end('worker-crashed', null);
+      },
+    };
+  }
+}
+
+function failureOf(reason: EndReason): TransferFailure {
+  switch (reason) {
+    case 'callee-busy':
+      return 'busy';
+    case 'no-answer':
+      return 'no-answer';
+    case 'callee-refused':
+      return 'refused';
+    default:
+      return 'unavailable';
+  }
+}
+
+/** For the agent, who tells it in its own words. */
+export function failureText(failure: TransferFailure): string {
+  switch (failure) {
+    case 'busy':
+      return 'the line is busy';
+    case 'no-answer':
+      return 'nobody answered';
+    case 'refused':
+      return 'the call was not taken';
+    case 'unavailable':
+      return 'they cannot be reached now';
+    case 'no-news':
+      return 'it is not known whether anybody answered';
+    case 'abandoned':
+      return 'the call is over';
+    default:
+      return assertNever(failure);
+  }
+}
