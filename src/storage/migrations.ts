@@ -8,6 +8,7 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
+import { AUDIT } from './audit-migrations.ts';
 import { CAPS, LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
@@ -140,6 +141,7 @@ const MIGRATIONS: readonly string[] = [
   SIMULATOR,
   PHONE_NUMBERS,
   CAPS,
+  AUDIT,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */
