@@ -1,4 +1,5 @@
 import { cpus, loadavg } from 'node:os';
+import { benchApi } from './api.ts';
 import { benchBilling } from './billing.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
 import type { Percentiles } from './percentiles.ts';
@@ -17,6 +18,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   'stub-calls': stubCalls,
   calls,
   storage,
+  api,
   billing,
   start,
 };
@@ -201,6 +203,19 @@ async function storage(): Promise<void> {
       count,
       'CPU µs': rounded(cpuMicrosecondsEach, 1),
       'elapsed µs': rounded(elapsedMicrosecondsEach, 1),
+    })),
+  );
+}
+
+async function api(): Promise<void> {
+  const figures = await benchApi();
+  print(
+    figures.map(({ name, count, cpuMicrosecondsEach, ms }) => ({
+      what: name,
+      count,
+      'CPU µs': rounded(cpuMicrosecondsEach, 0),
+      'p50 ms': rounded(ms.p50),
+      'p99 ms': rounded(ms.p99),
     })),
   );
 }
