@@ -9,6 +9,7 @@ import { journalOf } from './call-journal.ts';
 import { CallFeed } from './call/call-feed.ts';
 import { allObservers, type CallObserver } from './call/call-observer.ts';
 import { CallService } from './call/call-service.ts';
+import { CallSimulation } from './call-simulation.ts';
 import { ChatPart } from './chat-part.ts';
 import { clickToCallDoor } from './click-to-call-door.ts';
 import type { Config } from './config.ts';
@@ -58,6 +59,8 @@ export class Gateway {
   readonly sip: SipPart;
   readonly chat: ChatPart;
   readonly webhooks: WebhooksPart;
+  /** Calls of test keys. */
+  readonly simulation: CallSimulation;
   readonly doors: BrowserDoors;
   readonly http: HttpPart;
   /** In the order of their start. */
@@ -118,22 +121,13 @@ export class Gateway {
       storage: () => this.storage,
       log,
     });
+    this.simulation = this.#createSimulation();
     this.http = this.#createHttp(version);
-    this.metrics.observe({
-      callsLive: () => this.#calls?.liveCount ?? 0,
-      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
-      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
-      sipTotals: () => this.sip.totals(),
-      workers: () => [...this.#workers.values()],
-      trunks: () =>
-        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
-          ...trunk,
-          isRegistered: registration?.isRegistered ?? null,
-        })),
-    });
+    this.#observe();
     this.parts = [
       this.#storagePart(),
       this.webhooks,
+      this.simulation,
       this.#voicePart(),
       this.chat,
       this.http,
@@ -190,6 +184,31 @@ export class Gateway {
     return `${lines.join('\n')}\n`;
   }
 
+  #createSimulation(): CallSimulation {
+    return new CallSimulation({
+      storage: () => this.storage,
+      observer: allObservers([this.feed, this.webhooks.observer]),
+      isDraining: () => this.admission.isDraining,
+      completionOf: (id) => this.webhooks.completionOf(id),
+      log: this.#log,
+    });
+  }
+
+  #observe(): void {
+    this.metrics.observe({
+      callsLive: () => this.#calls?.liveCount ?? 0,
+      waitingWrites: () => this.#storage?.health().waitingWrites ?? 0,
+      sipTransactions: () => this.sip.engine?.stats().serverTransactions ?? 0,
+      sipTotals: () => this.sip.totals(),
+      workers: () => [...this.#workers.values()],
+      trunks: () =>
+        this.sip.trunks.views().map(({ registration, ...trunk }) => ({
+          ...trunk,
+          isRegistered: registration?.isRegistered ?? null,
+        })),
+    });
+  }
+
   #createHttp(version: string): HttpPart {
     const { http } = this.#config;
     const routes = routesOf({
@@ -204,7 +223,9 @@ export class Gateway {
       storage: () => this.storage,
       calls: () => this.calls,
       webhooks: this.webhooks,
+      simulation: this.simulation,
       clickToCall: clickToCallDoor({
+        simulate: (request) => this.simulation.dial(request),
         storage: () => this.storage,
         calls: () => this.calls,
         hasTrunks: () => this.#trunks.length > 0,

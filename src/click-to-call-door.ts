@@ -7,6 +7,7 @@ import type { Storage } from './storage/storage.ts';
 export interface ClickToCallDoorOptions {
   readonly storage: () => Storage;
   readonly calls: () => CallService;
+  readonly simulate: CallService['dial'];
   readonly hasTrunks: () => boolean;
   readonly requestsPerMinute: number;
   readonly log: Logger;

@@ -1,11 +1,12 @@
 import type { ClickToCall } from './access/click-to-call.ts';
 import type { TermsBook } from './billing/terms-book.ts';
 import type { BrowserDoors } from './browser-doors.ts';
+import type { CallSimulation } from './call-simulation.ts';
 import type { CallFeed } from './call/call-feed.ts';
 import type { CallService } from './call/call-service.ts';
 import type { Config } from './config.ts';
 import { providersFor } from './dialogue/choose-llm.ts';
-import { createAuth } from './http/auth.ts';
+import { type Auth, createAuth } from './http/auth.ts';
 import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
@@ -18,9 +19,10 @@ import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { type NumberRoutesOptions, numberRoutes } from './http/routes/numbers.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
-import { webhookRoutes } from './http/routes/webhooks.ts';
+import { type WebhookRoutesOptions, webhookRoutes } from './http/routes/webhooks.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { TrunkService } from './signaling/trunk/trunk-service.ts';
 import { DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
@@ -41,6 +43,7 @@ export interface RoutesOptions {
   readonly storage: () => Storage;
   readonly calls: () => CallService;
   readonly clickToCall: () => ClickToCall;
+  readonly simulation: Pick<CallSimulation, 'dial' | 'hangUp'>;
   readonly webhooks: { readonly sender: WebhookSender };
   /** Base of our own addresses, without a slash at its end. */
   readonly publicUrl: () => string;
@@ -61,6 +64,8 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         auth,
         calls: storage().calls,
         hangUp: async (workspaceId, id) => {
+          // Whose it is has been seen to.
+          if (await options.simulation.hangUp(id)) return;
           const call = calls().find(id);
           if (call?.record.workspaceId === workspaceId) await call.hangUp('operator-hung-up');
         },
@@ -75,7 +80,12 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
       }),
     (app) =>
       callCommandRoutes(app, { auth, calls: storage().calls, live: (id) => calls().find(id) }),
-    (app) => outboundCallRoutes(app, { auth, dial: (request) => calls().dial(request) }),
+    (app) =>
+      outboundCallRoutes(app, {
+        auth,
+        dial: (request) => calls().dial(request),
+        simulate: (request) => options.simulation.dial(request),
+      }),
     (app) =>
       callTransferRoutes(app, {
         auth,
@@ -83,15 +93,8 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         transfer: (...order) => calls().transfer(...order),
       }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
-    (app) =>
-      webhookRoutes(app, {
-        auth,
-        deliveries: storage().webhooks,
-        secrets: storage().webhookSecrets,
-        sender: () => options.webhooks.sender,
-        headerPrefix: config.webhooks.headerPrefix,
-        nowMs: Date.now,
-      }),
+    (app) => webhookRoutes(app, webhookOptions(options, auth)),
+    (app) => numberRoutes(app, numberOptions(options, auth)),
     (app) =>
       trunkRoutes(app, {
         auth,
@@ -116,4 +119,31 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     }),
     chatRoutes({ auth, chat: options.chat, storage, publicUrl }),
   ];
+}
+
+function webhookOptions(
+  { config, storage, webhooks }: RoutesOptions,
+  auth: Auth,
+): WebhookRoutesOptions {
+  return {
+    auth,
+    deliveries: storage().webhooks,
+    secrets: storage().webhookSecrets,
+    sender: () => webhooks.sender,
+    headerPrefix: config.webhooks.headerPrefix,
+    nowMs: Date.now,
+  };
+}
+
+function numberOptions({ storage, trunks }: RoutesOptions, auth: Auth): NumberRoutesOptions {
+  const { phoneNumbers: numbers, agents, workspaces } = storage();
+  return {
+    auth,
+    numbers,
+    agents,
+    workspaces,
+    trunkNames: () => trunks.views().map(({ name }) => name),
+    operator: DEMO_WORKSPACE_ID,
+    nowMs: Date.now,
+  };
 }

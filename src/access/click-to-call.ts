@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DialCallReply, DialCallRequest } from '../call/call-requests.ts';
+import type { DialCallReply, DialCallRequest, DialPreviewReply } from '../call/call-requests.ts';
 import type { CallService } from '../call/call-service.ts';
 import { assertNever } from '../lib/assert-never.ts';
 import { RateLimiter } from '../lib/rate-limiter.ts';
@@ -34,6 +34,8 @@ export interface ClickToCallOptions {
   >;
   readonly agents: Pick<AgentRepository, 'find'>;
   readonly calls: () => Pick<CallService, 'dial' | 'previewDial'>;
+  /** For test credentials: nothing is sent by SIP. */
+  readonly simulate: CallService['dial'];
   readonly dailyCalls: DailyCalls;
   readonly hasTrunks: () => boolean;
   /** Of one agent's credentials. */
@@ -116,7 +118,7 @@ export class ClickToCall {
       return refuse('MISSING_HEADERS', { detail: 'signature' });
     }
     if (!agent.isEnabled) return refuse('AGENT_DISABLED');
-    const lack = this.#lackOf(agent);
+    const lack = this.#lackOf(agent, credentials.isTest);
     if (lack !== null) return refuse('AGENT_NOT_CONFIGURED', { detail: lack });
     if (isSignatureOff) return found;
     const { secret } = credentials;
@@ -147,9 +149,9 @@ export class ClickToCall {
   }
 
   /** What an agent needs before it can call anybody; null: nothing. */
-  #lackOf({ type, ...agent }: StoredAgent): string | null {
+  #lackOf({ type, ...agent }: StoredAgent, isTest: boolean): string | null {
     if (type !== 'click_to_call') return "The agent's type is not click_to_call.";
-    if (!this.#options.hasTrunks()) return 'There is no trunk to call by.';
+    if (!isTest && !this.#options.hasTrunks()) return 'There is no trunk to call by.';
     const isSilent =
       agent.systemPrompt.trim() === '' &&
       agent.greetingText.trim() === '' &&
@@ -199,26 +201,53 @@ export class ClickToCall {
 
   async #call(caller: Caller, body: Uint8Array): Promise<ClickToCallAnswer> {
     try {
-      const wanted = this.#read(caller.agent, body);
-      return 'code' in wanted ? wanted : await this.#reserveAndDial(caller.agent, wanted);
+      const { agent, credentials } = caller;
+      const wanted = await this.#read(caller, body);
+      if ('code' in wanted) return wanted;
+      return credentials.isTest
+        ? await this.#simulate(agent, wanted)
+        : await this.#reserveAndDial(agent, wanted);
     } catch (error) {
       this.#options.onError(error);
       return refuse('CALL_FAILED', { reason: 'internal' });
     }
   }
 
-  #read(agent: StoredAgent, body: Uint8Array): Wanted | ClickToCallRefusal {
+  /** Counted and reserved like no other: it never comes out of this house. */
+  async #simulate(agent: StoredAgent, wanted: Wanted): Promise<ClickToCallAnswer> {
+    const dialed = await this.#options.simulate(requestOf(agent, wanted));
+    if (!dialed.accepted) return refusalOf(dialed.reason);
+    const warnings = [SIMULATED_WARNING, ...wanted.warnings];
+    return { callId: dialed.record.id, warnings };
+  }
+
+  /** Test credentials need no trunk: their numbers are only read. */
+  async #preview(phone: string, { agent, credentials }: Caller): Promise<DialPreviewReply> {
+    if (!credentials.isTest) {
+      const { id: agentId, workspaceId } = agent;
+      const wanted = { workspaceId, agentId, toNumber: phone, fromNumber: null };
+      return this.#options.calls().previewDial(wanted);
+    }
+    const to = phone.replaceAll(/[ ().\-/]/g, '');
+    const isNumber = /^\+[1-9][0-9]{6,14}$/.test(to);
+    return isNumber
+      ? { accepted: true, from: '', to }
+      : { accepted: false, reason: 'NUMBER_MALFORMED' };
+  }
+
+  async #read(caller: Caller, body: Uint8Array): Promise<Wanted | ClickToCallRefusal> {
     const parsed = parseBody(body);
     if (parsed === null) return refuse('INVALID_BODY', { detail: 'Send a JSON object.' });
     const { phone } = parsed;
     if (typeof phone !== 'string' || !isLongEnough(phone)) return refuse('INVALID_NUMBER');
-    const preview = this.#options.calls().previewDial({ toNumber: phone, fromNumber: null });
+    const preview = await this.#preview(phone, caller);
     if (!preview.accepted && preview.reason === 'NUMBER_MALFORMED') return refuse('INVALID_NUMBER');
     const given = readVariables(parsed.variables);
     if (given === null) {
       return refuse('INVALID_VARIABLES', { detail: 'variables is no object.', variables: [] });
     }
     const { variables, reserved, invalid } = given;
+    const { agent } = caller;
     const { isStrict, isSignatureOff, allowedPrefixes } = agent.clickToCall;
     const wrong = isStrict ? [...invalid, ...reserved] : invalid;
     if (wrong.length > 0) return wrongVariables('cannot be used', wrong);
@@ -271,6 +300,7 @@ export class ClickToCall {
   }
 }
 
+const SIMULATED_WARNING = 'These are test credentials: the call is simulated and rings nowhere.';
 const UNSIGNED_WARNING =
   'Signature verification is disabled: whoever has the API token can have this agent call.';
 

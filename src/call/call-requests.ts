@@ -1,5 +1,6 @@
 import type { AgentSnapshot } from '../model/agent.ts';
 import type { CallDoor, CallRecord } from '../model/call.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { AgentId, CallId, WorkspaceId } from '../model/ids.ts';
 import type { Binding } from '../signaling/registrar.ts';
 import type { SipSignaling } from '../signaling/sip-engine-client.ts';
@@ -22,6 +23,8 @@ export interface DialCallRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** Who asked for it. */
   readonly door: Extract<CallDoor, 'api' | 'click-to-call'>;
+  /** Whether to tell a person from an answering machine first. */
+  readonly machineDetection?: MachineDetection | null;
 }
 
 export type DialCallReply =

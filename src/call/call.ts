@@ -252,7 +252,8 @@ export class Call {
       ...(typeof agent.timeZone === 'string' ? { time_zone: agent.timeZone } : {}),
     };
     const answeredAtMs = this.#answeredAtMs ?? this.#parts.nowMs();
-    this.#voice.startConversation(this.agent, variables, answeredAtMs);
+    const { machineDetection = null } = this.party;
+    this.#voice.startConversation(agent, variables, answeredAtMs, machineDetection);
   }
 
   #voiceEvents(): VoiceLegEvents {
@@ -264,6 +265,7 @@ export class Call {
       },
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
+      onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
         this.#voice = null;

@@ -1,6 +1,8 @@
 import type { EndReason } from '../model/end-reason.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName } from '../model/media.ts';
 import type { DialProgress } from '../signaling/outbound-dial.ts';
+import type { WantedCaller } from '../signaling/trunk/outbound-policy.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError, type TrunkDialResult } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
@@ -13,9 +15,9 @@ import { PhoneDialog } from './phone-dialog.ts';
 /** Whom to call, as whom, and what the agent shall know. */
 export interface OutboundTarget {
   readonly to: string;
-  /** null: the trunk's own number. */
-  readonly from: string | null;
+  readonly caller: WantedCaller;
   readonly variables: Readonly<Record<string, string>>;
+  readonly machineDetection?: MachineDetection | null;
 }
 
 /**
@@ -24,6 +26,7 @@ export interface OutboundTarget {
  */
 export class OutboundParty implements Party {
   readonly variables: Readonly<Record<string, string>>;
+  readonly machineDetection: MachineDetection | null;
   readonly #target: OutboundTarget;
   readonly #trunks: Pick<TrunkService, 'dial'>;
   readonly #pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] };
@@ -38,6 +41,7 @@ export class OutboundParty implements Party {
     pool: Pick<VoicePool, 'openLeg'> & { readonly codecs: readonly CodecName[] },
   ) {
     this.variables = target.variables;
+    this.machineDetection = target.machineDetection ?? null;
     this.#target = target;
     this.#trunks = trunks;
     this.#pool = pool;
@@ -73,11 +77,11 @@ export class OutboundParty implements Party {
   }
 
   #dial(desk: CallDesk, voice: PhoneVoiceLeg): Promise<TrunkDialResult> {
-    const { to, from } = this.#target;
+    const { to, caller } = this.#target;
     return this.#trunks.dial(
       {
         to,
-        caller: { number: from },
+        caller,
         trunk: null,
         offerFor: (trunk) => this.#offerFor(trunk, voice),
         signal: this.#cancel.signal,
@@ -106,6 +110,7 @@ export class OutboundParty implements Party {
     }
     this.dialog.leg = result.leg;
     this.dialog.trunk = result.trunk;
+    this.dialog.settleDigits();
     this.dialog.negotiation.signalingAddress = result.answerAddress ?? null;
     if (desk.isEnding) return result.leg.hangUp();
     desk.answered();

@@ -2,6 +2,7 @@ import type { Logger } from '../observability/logger.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { InboundRefer } from '../signaling/transfer/refer.ts';
 import type { VoiceLeg, VoiceLegEvents } from '../voice/voice-leg.ts';
 import type { PhoneDialog } from './phone-dialog.ts';
@@ -49,6 +50,8 @@ export interface CallDesk {
 export interface Party {
   /** What is known of the remote side, for the agent's templates. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Whether, and how, to tell a person from a machine before the agent speaks. */
+  readonly machineDetection?: MachineDetection | null;
   /** Of a phone; another one once somebody else has taken its place. */
   dialog?: PhoneDialog;
   /** Takes the call to a conversation, now or by a later event. Rejects when it cannot be had. */

@@ -35,6 +35,7 @@ export class PhoneDialog {
   /** Who signed in to call by WebSocket. */
   readonly signedInAs: string | null;
   #isRetired = false;
+  #digits: Promise<void> = Promise.resolve();
 
   constructor(
     negotiation: MediaNegotiation,
@@ -83,6 +84,21 @@ export class PhoneDialog {
     }
     this.voice?.update(parameters);
     desk.converse();
+  }
+
+  /** The trunk may want its digits by SIP INFO, which the worker cannot send. */
+  settleDigits(): void {
+    if (this.trunk?.dtmf === 'info') this.voice?.carryDigits();
+  }
+
+  /** By INFO, one after the other. Never rejects: what cannot be sent is lost, as on any line. */
+  sendDigits(digits: string, log: Logger): Promise<void> {
+    this.#digits = this.#digits
+      .then(async () => {
+        for (const digit of digits) await this.leg?.sendInfoDigit(digit);
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'a key could not be sent by INFO'));
+    return this.#digits;
   }
 
   /** BYE with a cause, where there is a dialog. */

@@ -38,6 +38,7 @@ export class SipParty implements Party {
 
     this.dialog.voice = voice;
     negotiation.bind(voice.local);
+    this.dialog.settleDigits();
     if (offered !== null) voice.update(offered);
     const sdp = offered === null ? negotiation.offer() : negotiation.answer();
     const leg = await invite.answer(sdp, this.dialog.events(desk));

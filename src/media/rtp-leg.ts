@@ -70,6 +70,7 @@ export class RtpLeg {
   #updates: Promise<void> = Promise.resolve();
   #leadMs = 0;
   #malformed = 0;
+  #carryDigits: ((digits: string) => Promise<void>) | null = null;
   #isClosed = false;
 
   constructor(options: RtpLegOptions) {
@@ -99,6 +100,11 @@ export class RtpLeg {
   /** Called when nothing came from the far side for too long; once per silence. */
   onMediaTimedOut(listener: () => void): void {
     this.#timeoutListeners.push(listener);
+  }
+
+  /** Digits to be sent leave by this instead of by RTP. */
+  carryDigits(carry: (digits: string) => Promise<void>): void {
+    this.#carryDigits = carry;
   }
 
   /** A digit that came by SIP INFO. */
@@ -215,7 +221,8 @@ export class RtpLeg {
         encoder,
         clipEncoder: codecs.clipEncoder(parameters.codec),
         onReady: this.#hurry,
-        sendDigits: (digits) => talker.sendDigits(digits, this.#clipEncoder()),
+        sendDigits: (digits) =>
+          this.#carryDigits?.(digits) ?? talker.sendDigits(digits, this.#clipEncoder()),
       }),
       senderSeat,
       workerSeat: ticker.addWorker(this.#tickWork, senderSeat),

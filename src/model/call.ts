@@ -33,6 +33,8 @@ export interface CallRecord {
   /** Final SIP status of a call that was refused or failed. */
   readonly sipStatus: number | null;
   readonly report: LegReport | null;
+  /** Simulated, for a `pk_test_` key: nobody was called and nobody pays. */
+  readonly isTest?: boolean;
   /** Oldest first; left out: there was none. */
   readonly transfers?: readonly TransferRecord[];
   /** What the network said of an inbound call by SIP; left out: nothing. */

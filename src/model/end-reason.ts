@@ -67,6 +67,8 @@ export const END_REASONS = {
   'daemon-crashed': 'gateway',
   /** A bug of ours. */
   'internal-error': 'gateway',
+  /** Outbound: a machine answered, and was hung up on or left a message, as the call asked. */
+  'machine-answered': 'none',
   /** Outbound: the callee did not answer in time. */
   'no-answer': 'none',
   /** Outbound: 486 or 600. */

@@ -1,3 +1,5 @@
+import type { AnsweredBy } from './machine-detection.ts';
+
 /** Audio codecs by their encoding names in lower case (RFC 3551, RFC 7587). */
 export type CodecName = 'pcmu' | 'pcma' | 'g722' | 'opus';
 
@@ -49,6 +51,8 @@ export interface LocalMediaAddress {
 
 /** What one leg's media did, for the call record and the `call ended` line. */
 export interface LegReport {
+  /** Who took an outbound call that asked to know; left out: it did not ask. */
+  readonly answeredBy?: AnsweredBy | null;
   readonly codec: CodecName | null;
   /** How audio was encrypted in the end; null: not at all. */
   readonly encryption: SrtpKeys['suite'] | 'DTLS_SRTP' | null;

@@ -38,7 +38,7 @@ export class Ear {
 
   /** The utterance going on; media times. */
   get utterance(): Readonly<
-    Pick<UtteranceDetector, 'isOpen' | 'startedAtMs' | 'voicedUntilMs' | 'voicedMs'>
+    Pick<UtteranceDetector, 'isOpen' | 'isBeginning' | 'startedAtMs' | 'voicedUntilMs' | 'voicedMs'>
   > {
     return this.#detector;
   }

@@ -76,8 +76,10 @@ export class Listening {
     this.#heardMs += (frame.samples.length * 1000) / frame.sampleRateHz;
     this.#frameAtMs = clock.nowMs();
     speaking.tick(this.#frameAtMs);
+    const wasBeginning = this.#ear.utterance.isBeginning;
     const event = this.#ear.hear(frame, this.#heardMs, this.#echoThreshold(frame));
     if (event === 'onset') this.#onset();
+    else this.#holdAhead(wasBeginning);
     if (event === 'voice') {
       this.#endpointing.voiced(this.#heardMs, false);
       speaking.dropSpeculation();
@@ -122,6 +124,15 @@ export class Listening {
     const { speaking } = this.#options;
     if (!speaking.isAudible) return 0;
     return this.#echo.update(speaking.levelNow(), levelDbfs(frame.samples)) ? ECHO_THRESHOLD : 0;
+  }
+
+  /** The agent is held a frame before it is certain that the caller speaks, or goes on after it. */
+  #holdAhead(wasBeginning: boolean): void {
+    const { speaking } = this.#options;
+    const { isBeginning } = this.#ear.utterance;
+    if (isBeginning === wasBeginning || this.#isContesting) return;
+    if (!isBeginning) speaking.resume();
+    else if (speaking.isAudible) speaking.hold();
   }
 
   #onset(): void {

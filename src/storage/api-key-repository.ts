@@ -12,6 +12,8 @@ export interface ApiKey {
   readonly id: string;
   readonly workspaceId: WorkspaceId;
   readonly label: string;
+  /** `pk_test_…`: its calls are simulated, and it sees no others. */
+  readonly isTest: boolean;
   /** The part that is shown in lists. */
   readonly prefix: string;
   readonly scopes: readonly Scope[];
@@ -132,7 +134,8 @@ export function createApiKeyRepository(
       const row = [id, ...values, atMs];
       await writes.write({ statement: CREATE, id, subject: id, row });
       const ends = { revokedAtMs: null, expiresAtMs: null };
-      return { id, workspaceId, label, prefix, scopes, createdAtMs: atMs, ...ends };
+      const isTest = isTestKey(prefix);
+      return { id, workspaceId, label, isTest, prefix, scopes, createdAtMs: atMs, ...ends };
     },
 
     async rotate(old, newKey, oldEndsAtMs, atMs) {
@@ -191,11 +194,16 @@ function isSame(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
+function isTestKey(prefix: string): boolean {
+  return prefix.startsWith('pk_test_');
+}
+
 function toApiKey(row: SqlRow): ApiKey {
   return {
     id: textOf(row, 'id'),
     workspaceId: asWorkspaceId(textOf(row, 'workspace_id')),
     label: textOf(row, 'label'),
+    isTest: isTestKey(textOf(row, 'prefix')),
     prefix: textOf(row, 'prefix'),
     scopes: jsonOf(row, 'scopes_json'),
     createdAtMs: numberOf(row, 'created_at_ms'),

@@ -25,6 +25,7 @@ export type NewCall = Pick<
   | 'sipCallId'
   | 'startedAtMs'
   | 'networkFacts'
+  | 'isTest'
 > & {
   /** What it will be rated by; left out: nothing. */
   readonly tariff?: Tariff | null;
@@ -49,6 +50,8 @@ export interface CallFilter {
   readonly startedFromMs?: number;
   readonly startedBeforeMs?: number;
   readonly endReason?: EndReason;
+  /** Simulated ones, instead of real ones. */
+  readonly isTest?: boolean;
 }
 
 /** Where a page ended: the next one begins behind this call. */
@@ -105,6 +108,7 @@ const CREATE: WriteStatement = {
     'started_at_ms',
     'network_facts_json',
     'tariff_json',
+    'is_test',
   ]),
 };
 
@@ -224,7 +228,7 @@ function listQuery(
   after?: CallCursor,
 ): Knex.QueryBuilder<SqlRow, SqlRow[]> {
   const query = db<SqlRow, SqlRow[]>('calls')
-    .where('workspace_id', workspaceId)
+    .where({ workspace_id: workspaceId, is_test: Number(filter.isTest ?? false) })
     .orderBy([
       { column: 'started_at_ms', order: 'desc' },
       { column: 'id', order: 'desc' },
@@ -262,6 +266,7 @@ function createWrite(call: NewCall, instanceId: string): Write {
     Math.round(call.startedAtMs),
     call.networkFacts ? cleanText(JSON.stringify(call.networkFacts)) : null,
     call.tariff === undefined || call.tariff === null ? null : JSON.stringify(call.tariff),
+    Number(call.isTest ?? false),
   ];
   return { statement: CREATE, id: call.id, subject: call.id, row };
 }
@@ -317,6 +322,7 @@ function toCall(row: SqlRow): CallRecord {
       row.transfers_json === null ? [] : jsonOf<readonly TransferRecord[]>(row, 'transfers_json'),
     networkFacts:
       row.network_facts_json === null ? null : jsonOf<NetworkFacts>(row, 'network_facts_json'),
+    ...(row.is_test === 1 ? { isTest: true } : {}),
   };
 }
 

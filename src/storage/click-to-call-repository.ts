@@ -12,6 +12,8 @@ export interface ClickToCallCredentials {
   readonly id: string;
   readonly workspaceId: WorkspaceId;
   readonly agentId: AgentId;
+  /** Its calls are simulated. */
+  readonly isTest: boolean;
   readonly token: string;
   readonly secret: string;
   readonly createdAtMs: number;
@@ -19,7 +21,7 @@ export interface ClickToCallCredentials {
   readonly expiresAtMs: number | null;
 }
 
-type AgentKey = Pick<ClickToCallCredentials, 'workspaceId' | 'agentId'>;
+type AgentKey = Pick<ClickToCallCredentials, 'workspaceId' | 'agentId' | 'isTest'>;
 
 /** A request that named an idempotency key: what became of the first one with that key. */
 export interface RememberedRequest {
@@ -59,13 +61,15 @@ const COLUMNS = [
   'sealed_token',
   'sealed_secret',
   'created_at_ms',
+  'is_test',
 ];
 
 const END_CURRENT: WriteStatement = {
   name: 'click-to-call-end',
   rank: 2,
   sql: `UPDATE click_to_call_credentials SET expires_at_ms = w.value ->> 1
-    FROM json_each(?1) AS w WHERE agent_id = w.value ->> 0 AND expires_at_ms IS NULL
+    FROM json_each(?1) AS w
+    WHERE agent_id = w.value ->> 0 AND is_test = w.value ->> 2 AND expires_at_ms IS NULL
     RETURNING agent_id AS id`,
 };
 
@@ -132,7 +136,7 @@ const FORGET: WriteStatement = {
 };
 
 const CURRENT = `SELECT * FROM click_to_call_credentials
-  WHERE agent_id = ?1 AND workspace_id = ?2 AND expires_at_ms IS NULL`;
+  WHERE agent_id = ?1 AND workspace_id = ?2 AND is_test = ?3 AND expires_at_ms IS NULL`;
 // The hash of a random token tells nothing, so how fast it is compared tells nothing either.
 const BY_TOKEN = `SELECT * FROM click_to_call_credentials
   WHERE token_hash = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?2)`;
@@ -146,15 +150,18 @@ export function createClickToCallRepository(
     const [isTaken = false] = await writes.write({ statement, id, subject: id, row });
     return isTaken;
   };
-  const current = async ({ agentId, workspaceId }: AgentKey) => {
-    const row = await reader.first(CURRENT, [agentId, workspaceId]);
+  const current = async ({ agentId, workspaceId, isTest }: AgentKey) => {
+    const row = await reader.first(CURRENT, [agentId, workspaceId, Number(isTest)]);
     return row === null ? null : toCredentials(row, box());
   };
-  const creation = ({ agentId, workspaceId }: AgentKey, atMs: number) => {
+  const creation = ({ agentId, workspaceId, isTest }: AgentKey, atMs: number) => {
     const id = randomId('ctc');
-    const [token, secret] = [`ctk_${randomText(43)}`, `cts_${randomText(43)}`];
+    const [token, secret] = [
+      `ctk_${isTest ? 'test_' : ''}${randomText(43)}`,
+      `cts_${randomText(43)}`,
+    ];
     const sealed = [box().seal(token, `${id} token`), box().seal(secret, `${id} secret`)];
-    const row = [id, workspaceId, agentId, hashOf(token), ...sealed, atMs];
+    const row = [id, workspaceId, agentId, hashOf(token), ...sealed, atMs, Number(isTest)];
     return { statement: CREATE, id, subject: agentId, row };
   };
   const mustHave = (found: ClickToCallCredentials | null) => {
@@ -174,7 +181,7 @@ export function createClickToCallRepository(
     async rotate(owner, oldEndsAtMs, atMs) {
       const id = owner.agentId;
       await writes.write(
-        { statement: END_CURRENT, id, subject: id, row: [id, oldEndsAtMs] },
+        { statement: END_CURRENT, id, subject: id, row: [id, oldEndsAtMs, Number(owner.isTest)] },
         creation(owner, atMs),
       );
       return mustHave(await current(owner));
@@ -229,6 +236,7 @@ function toCredentials(row: SqlRow, box: SealedBox): ClickToCallCredentials {
     id,
     workspaceId: asWorkspaceId(textOf(row, 'workspace_id')),
     agentId: asAgentId(textOf(row, 'agent_id')),
+    isTest: row.is_test === 1,
     token,
     secret,
     createdAtMs: numberOf(row, 'created_at_ms'),

@@ -50,6 +50,15 @@ export const CLICK_TO_CALL = `
   END;
 `;
 
+/** Calls and credentials of those who only try: nothing of theirs goes out by SIP. */
+export const SIMULATOR = `
+  ALTER TABLE calls ADD COLUMN is_test INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE click_to_call_credentials ADD COLUMN is_test INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX click_to_call_current;
+  CREATE UNIQUE INDEX click_to_call_current ON click_to_call_credentials (agent_id, is_test)
+    WHERE expires_at_ms IS NULL;
+`;
+
 /**
  * Events on their way to owners' servers. One is sent when `next_attempt_at_ms` has come; whoever
  * sends it moves that time on first, so that a process which dies leaves it to be sent again.
@@ -97,4 +106,22 @@ export const WEBHOOKS = `
     ON webhook_deliveries (workspace_id, created_at_ms DESC, id DESC);
   CREATE INDEX webhook_deliveries_finished ON webhook_deliveries (finished_at_ms)
     WHERE finished_at_ms IS NOT NULL;
+`;
+
+/** Numbers of trunks that were given to workspaces, each to one. */
+export const PHONE_NUMBERS = `
+  CREATE TABLE phone_numbers (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    e164 TEXT NOT NULL UNIQUE,
+    friendly_name TEXT NOT NULL,
+    agent_id TEXT REFERENCES agents (id) ON DELETE SET NULL,
+    outbound_agent_id TEXT REFERENCES agents (id) ON DELETE SET NULL,
+    trunk TEXT,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX phone_numbers_by_workspace ON phone_numbers (workspace_id, created_at_ms, id);
+  CREATE INDEX phone_numbers_by_agent ON phone_numbers (agent_id);
+  CREATE INDEX phone_numbers_by_outbound_agent ON phone_numbers (outbound_agent_id);
 `;

@@ -31,6 +31,8 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.transferFailed(message);
     case 'ring-back':
       return legs.ringBack(message);
+    case 'carry-digits':
+      return legs.carryDigits(message);
     case 'bridge-legs':
       return legs.bridge(message);
     case 'watch-leg':

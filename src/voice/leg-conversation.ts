@@ -1,16 +1,23 @@
+import { assertNever } from '../lib/assert-never.ts';
 import { randomId } from '../lib/random-id.ts';
 import { MediaError } from '../media/media-error.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
 import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
+import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
 import type { Caption } from '../model/turn.ts';
+import type { CalleeAction } from '../speech/answering-machine/callee-judge.ts';
+import { CalleeWatch } from '../speech/answering-machine/callee-watch.ts';
 import { systemClock } from '../speech/clock.ts';
 import { Conversation } from '../speech/conversation.ts';
 import type { ConversationOptions } from '../speech/conversation-options.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import type { FromWorker, StartConversation } from './protocol.ts';
 import { TurnCaptions } from './turn-captions.ts';
+
+/** A message on an answering machine is cut after this long. */
+const MESSAGE_MS_MAX = 120_000;
 
 /** What every leg of a worker needs, whatever carries its media. */
 export interface LegParts {
@@ -32,6 +39,7 @@ export class LegConversation {
   readonly #options: LegConversationOptions;
   readonly #captions = new TurnCaptions(() => asTurnId(randomId('trn')));
   #conversation: Conversation | null = null;
+  #watch: CalleeWatch | null = null;
   #isWatched = false;
   #isOver = false;
   #transferRequests = 0;
@@ -46,12 +54,60 @@ export class LegConversation {
   }
 
   start(message: StartConversation): void {
-    if (this.#isOver || this.#conversation !== null) return;
+    if (this.#isOver || this.#conversation !== null || this.#watch !== null) return;
     try {
-      this.#conversation = this.#create(message);
-      this.#conversation.start();
+      if (message.machineDetection === null) this.#begin(message);
+      else this.#watch = this.#watchCallee(message, message.machineDetection);
     } catch (error) {
       this.fail(error);
+    }
+  }
+
+  /** Who took the call; null: nobody asked, or it is not known yet. */
+  get answeredBy(): AnsweredBy | null {
+    return this.#watch?.answeredBy ?? null;
+  }
+
+  #begin(message: StartConversation): Conversation {
+    const conversation = this.#create(message);
+    this.#conversation = conversation;
+    conversation.start();
+    return conversation;
+  }
+
+  #watchCallee(message: StartConversation, detection: MachineDetection): CalleeWatch {
+    const { agent, variables } = message;
+    return new CalleeWatch({
+      source: this.#options.media.source,
+      agent,
+      engines: this.#options.speech,
+      detection,
+      onDecided: (action, answeredBy) => {
+        const told = { ...message, variables: { ...variables, answered_by: answeredBy } };
+        try {
+          this.#act(action, told, detection.message);
+        } catch (error) {
+          this.fail(error);
+        }
+      },
+    });
+  }
+
+  #act(action: CalleeAction, message: StartConversation, text: string | null): void {
+    if (this.#isOver) return;
+    switch (action) {
+      case 'converse':
+        this.#begin(message);
+        return;
+      case 'hang-up':
+        return this.end('machine-answered', null);
+      case 'leave-message': {
+        const greetingText = text ?? message.agent.greetingText;
+        const speaking = this.#begin({ ...message, agent: { ...message.agent, greetingText } });
+        return speaking.finish('machine-answered', MESSAGE_MS_MAX);
+      }
+      default:
+        return assertNever(action);
     }
   }
 
@@ -119,6 +175,7 @@ export class LegConversation {
   /** The leg goes away: no end is posted any more, but what was heard last still is. */
   close(): void {
     this.#isOver = true;
+    this.#watch?.close();
     this.#conversation?.close();
   }
 

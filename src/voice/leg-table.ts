@@ -60,6 +60,7 @@ export class LegTable {
       ...this.#handle(entry),
       local: opened.local,
       update: (parameters) => thread.post({ type: 'update-leg', legId, parameters }),
+      carryDigits: () => thread.post({ type: 'carry-digits', legId }),
     };
   }
 
@@ -102,6 +103,8 @@ export class LegTable {
         return events.onActivity(message.activity);
       case 'transfer-wanted':
         return this.#onTransferWanted(entry, message);
+      case 'digits-wanted':
+        return events.onDigitsWanted(message.digits);
       case 'conversation-ended':
         return events.onConversationEnded(message.reason, message.detail);
       case 'leg-closed':
@@ -163,8 +166,15 @@ export class LegTable {
       stepBack: () => thread.post({ type: 'step-back', legId }),
       ringBack: (isOn) => thread.post({ type: 'ring-back', legId, isOn }),
       bridgeTo: ({ legId: otherLegId }) => thread.post({ type: 'bridge-legs', legId, otherLegId }),
-      startConversation: (agent, variables, answeredAtMs) =>
-        thread.post({ type: 'start-conversation', legId, agent, variables, answeredAtMs }),
+      startConversation: (agent, variables, answeredAtMs, machineDetection = null) =>
+        thread.post({
+          type: 'start-conversation',
+          legId,
+          agent,
+          variables,
+          answeredAtMs,
+          machineDetection,
+        }),
       say: (text) => thread.post({ type: 'say', legId, text }),
       sendDigits: (digits) => thread.post({ type: 'send-digits', legId, digits }),
       injectDigit: (digit) => thread.post({ type: 'inject-digit', legId, digit }),

@@ -9,6 +9,7 @@ import { Bridges } from './bridges.ts';
 import { PhoneLeg } from './phone-leg.ts';
 import type {
   BridgeLegs,
+  CarryDigits,
   CloseLeg,
   FinishConversation,
   FromWorker,
@@ -134,6 +135,10 @@ export class Legs {
 
   ringBack({ legId, isOn }: RingBack): void {
     this.#bridges.ring(legId, isOn);
+  }
+
+  carryDigits({ legId }: CarryDigits): void {
+    this.#phone(legId)?.carryDigits();
   }
 
   bridge({ legId, otherLegId }: BridgeLegs): void {

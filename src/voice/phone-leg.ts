@@ -13,12 +13,14 @@ export interface PhoneLegOptions extends LegParts {
 export class PhoneLeg implements WorkerLeg {
   readonly conversation: LegConversation;
   readonly #rtp: RtpLeg;
+  readonly #parts: Pick<LegParts, 'legId' | 'post'>;
   #updated: Promise<void> = Promise.resolve();
   #hasMedia = false;
 
   constructor(options: PhoneLegOptions) {
     const { rtp } = options;
     this.#rtp = rtp;
+    this.#parts = options;
     this.conversation = new LegConversation({ ...options, media: rtp });
     rtp.onMediaTimedOut(() => this.conversation.end('media-timeout', null));
   }
@@ -50,12 +52,22 @@ export class PhoneLeg implements WorkerLeg {
     void this.#updated.then(() => this.conversation.start(message));
   }
 
+  /** The main thread sends the digits from now on. */
+  carryDigits(): void {
+    this.#rtp.carryDigits(async (digits) => {
+      const { legId, post } = this.#parts;
+      post({ type: 'digits-wanted', legId, digits });
+    });
+  }
+
   injectDigit(digit: string): void {
     this.#rtp.injectDigit(digit);
   }
 
   close(): LegReport {
     this.conversation.close();
-    return this.#rtp.close();
+    const { answeredBy } = this.conversation;
+    const report = this.#rtp.close();
+    return answeredBy === null ? report : { ...report, answeredBy };
   }
 }

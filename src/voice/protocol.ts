@@ -1,6 +1,7 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
@@ -19,6 +20,7 @@ export type ToWorker =
   | StepBack
   | TransferFailed
   | RingBack
+  | CarryDigits
   | BridgeLegs
   | WatchLeg
   | FinishConversation
@@ -73,6 +75,8 @@ export interface StartConversation {
   readonly variables: Readonly<Record<string, string>>;
   /** Unix time of the answer (200 sent), for the greeting's latency. */
   readonly answeredAtMs: number;
+  /** First find out who answered; null: just begin. */
+  readonly machineDetection: MachineDetection | null;
 }
 
 /** A digit that came by SIP INFO. */
@@ -121,6 +125,12 @@ export interface RingBack {
   readonly type: 'ring-back';
   readonly legId: LegId;
   readonly isOn: boolean;
+}
+
+/** The far side wants digits by SIP INFO: from now on they are asked for by `digits-wanted`. */
+export interface CarryDigits {
+  readonly type: 'carry-digits';
+  readonly legId: LegId;
 }
 
 /** Two legs of this worker hear each other from now on, until one is closed. */
@@ -173,6 +183,7 @@ export type FromWorker =
   | CaptionChanged
   | ConversationChanged
   | TransferWanted
+  | DigitsWanted
   | ConversationEnded
   | LegClosed
   | WorkerReport
@@ -255,6 +266,13 @@ export interface TransferWanted {
   /** Tells answers apart. */
   readonly requestId: number;
   readonly target: TransferTarget;
+}
+
+/** Digits to be sent to the far side by SIP INFO, in order. */
+export interface DigitsWanted {
+  readonly type: 'digits-wanted';
+  readonly legId: LegId;
+  readonly digits: string;
 }
 
 /** The conversation wants the call to end: `end_call`, silence, time limit, provider failure, media timeout. */

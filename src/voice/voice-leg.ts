@@ -1,4 +1,5 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
+import type { MachineDetection } from '../model/machine-detection.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
@@ -14,6 +15,8 @@ export interface VoiceLegEvents {
   onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
   /** The agent wants to put the caller through, and is silent until it is told that it failed. */
   onTransferWanted(target: TransferTarget, failed: (why: string) => void): void;
+  /** Digits to be sent by SIP INFO. Only after `carryDigits`. */
+  onDigitsWanted(digits: string): void;
   /** The conversation, or the browser, wants the call to end. At most once. */
   onConversationEnded(reason: EndReason, detail: string | null): void;
   /** The worker died: the leg is gone. At most once, and nothing follows. */
@@ -28,6 +31,8 @@ export interface VoiceLeg {
     agent: AgentSnapshot,
     variables: Readonly<Record<string, string>>,
     answeredAtMs: number,
+    /** First find out who answered. */
+    machineDetection?: MachineDetection | null,
   ): void;
   say(text: string): void;
   sendDigits(digits: string): void;
@@ -55,6 +60,8 @@ export interface VoiceLeg {
 export interface PhoneVoiceLeg extends VoiceLeg {
   readonly local: LocalMediaAddress;
   update(parameters: RtpParameters): void;
+  /** The far side wants digits by SIP INFO: `onDigitsWanted` is told them. */
+  carryDigits(): void;
 }
 
 /** Media is a browser's WebRTC. */

@@ -1,6 +1,8 @@
 import { cpus, loadavg } from 'node:os';
 import { benchApi } from './api.ts';
 import { benchBilling } from './billing.ts';
+import { benchFlood } from './flood.ts';
+import { benchGrowth } from './growth.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
 import type { Percentiles } from './percentiles.ts';
 import { benchSignaling, benchSippReference } from './signaling.ts';
@@ -8,6 +10,7 @@ import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } 
 import { benchStart } from './start.ts';
 import { benchStubCalls } from './stub-calls.ts';
 import { benchStorage } from './storage.ts';
+import { benchWebCalls, startJanus, startTrunkline } from './web-calls.ts';
 import { benchWholeCalls } from './whole-calls.ts';
 
 /** `npm run bench -- [section…]`; without a name, all of them, one after the other. */
@@ -16,11 +19,14 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   media,
   speech,
   'stub-calls': stubCalls,
+  browser,
   calls,
   storage,
   api,
   billing,
   start,
+  flood: floodSection,
+  growth,
 };
 
 const names = process.argv.slice(2);
@@ -105,6 +111,38 @@ function mediaRow(result: MediaBenchResult): Row {
     'KiB/leg': rounded(result.memoryKibPerLeg, 0),
     'waited for a core %': rounded(result.waitingForCorePercent, 1),
   };
+}
+
+async function browser(): Promise<void> {
+  const rows: Row[] = [];
+  for (const [what, start] of [
+    ['WebRTC leg', startTrunkline],
+    ['Janus echo test (reference)', startJanus],
+  ] as const) {
+    for (const calls of [1, 20, 50]) {
+      const server = await start();
+      if (server === null) {
+        console.log('Janus is not installed: no reference.');
+        break;
+      }
+      try {
+        const figures = await benchWebCalls(server, calls);
+        rows.push({
+          what,
+          calls,
+          'setup CPU ms': rounded(figures.setupCpuMs, 1),
+          'answer p50 ms': rounded(figures.answerMs.p50, 1),
+          'connected p50 ms': rounded(figures.connectedMs.p50, 1),
+          'connected p95 ms': rounded(figures.connectedMs.p95, 1),
+          '% core/call': rounded(figures.cpuPercentPerCall, 2),
+          'KiB/call': rounded(figures.memoryKibPerCall, 0),
+        });
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+  print(rows);
 }
 
 async function speech(): Promise<void> {
@@ -238,4 +276,38 @@ async function start(): Promise<void> {
     percentileRow('npm start to ready, ms', trunkline),
     percentileRow('node -e 0 (reference), ms', node),
   ]);
+}
+
+async function floodSection(): Promise<void> {
+  const figures = await benchFlood();
+  const { residentMib, heapMib } = figures;
+  print([
+    { what: 'packets', value: figures.packets },
+    { what: 'transactions at most', value: figures.transactionsMost },
+    { what: 'transactions 45 s later', value: figures.transactionsAfter },
+    { what: 'dialogs 45 s later', value: figures.dialogsAfter },
+    { what: 'requests refused with 503', value: figures.refused },
+    { what: 'resident MiB before', value: rounded(residentMib.before, 1) },
+    { what: 'resident MiB at most', value: rounded(residentMib.most, 1) },
+    { what: 'resident MiB after', value: rounded(residentMib.after, 1) },
+    { what: 'heap MiB before', value: rounded(heapMib.before, 1) },
+    { what: 'heap MiB after', value: rounded(heapMib.after, 1) },
+    { what: 'calls tried meanwhile', value: figures.callsTried },
+    { what: 'calls answered meanwhile', value: figures.callsAnswered },
+  ]);
+}
+
+async function growth(): Promise<void> {
+  const { calls, before, after } = await benchGrowth();
+  print(
+    [
+      { what: 'before', ...before },
+      { what: `after ${calls} calls`, ...after },
+    ].map(({ what, descriptors, residentMib, heapMib }) => ({
+      what,
+      descriptors,
+      'resident MiB': rounded(residentMib, 1),
+      'heap MiB': rounded(heapMib, 1),
+    })),
+  );
 }

@@ -29,7 +29,7 @@ const DECOYS = [
 
 for (const library of ['sip-js', 'js-sip'] as const) {
   describe(`a call by ${library} over WebSocket`, function () {
-    this.timeout(90_000);
+    this.timeout(150_000);
     let gateway: Gateway;
     let transcriber: Transcriber;
     let browser: TestBrowser | null = null;
@@ -166,7 +166,7 @@ for (const library of ['sip-js', 'js-sip'] as const) {
     });
 
     it('holds and comes back to the same conversation', async () => {
-      await open(lineSilence(11_000), callerSays('flip a coin', 'slt'));
+      await open(lineSilence(16_000), callerSays('flip a coin', 'slt'));
       await start(await owner());
       assert.equal(await dial(), 'established');
       const { call_id: id } = await gateway.nextCall();

@@ -83,8 +83,9 @@ export class SipPhone extends EventEmitter {
   }
 
   /** Sends a re-INVITE in the dialog and resolves with its final response. */
-  reinvite(sdp: string): Promise<SipText> {
-    this.#options = { ...this.#options, sdp };
+  reinvite(sdp: string, ackBody?: (offerSdp: string) => string): Promise<SipText> {
+    const { ackBody: _, ...options } = this.#options;
+    this.#options = { ...options, sdp, ...(ackBody === undefined ? {} : { ackBody }) };
     return this.#sendInvite(sdp, []);
   }
 

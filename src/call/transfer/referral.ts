@@ -142,6 +142,7 @@ export class Referral {
     const { desk, party, nowMs } = this.#options;
     if (result.type === 'ended') return this.#failed(result.sipStatus ?? 503);
     const { leg, answerSdp } = result;
+    this.#next.negotiation.signalingAddress = result.answerAddress ?? null;
     const parameters = this.#answered(answerSdp);
     if (parameters === null || desk.isEnding) {
       this.#next.retire();

@@ -32,6 +32,7 @@ export async function takeOver(
   const next = new PhoneDialog(negotiationFor(codecs, old.trunk), old.trunk, old.signedInAs);
   next.voice = voice;
   const { negotiation } = next;
+  negotiation.signalingAddress = invite.sourceAddress;
   negotiation.bind(voice.local);
   try {
     const offered = invite.offerSdp === null ? null : negotiation.readOffer(invite.offerSdp);

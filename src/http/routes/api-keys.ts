@@ -40,9 +40,13 @@ export const SCOPES: readonly Scope[] = [
   ...ROUTE_SCOPES,
 ];
 
+const Mode = oneOf(['live', 'test'], {
+  description: 'The calls of a test key are simulated, and it sees no others.',
+});
 const KEY_FIELDS = {
   key_id: Type.String(),
   label: Type.String(),
+  mode: Mode,
   prefix: Type.String({ description: 'How the key begins; the rest is not kept.' }),
   scopes: Type.Array(Type.String()),
   created_at: Time,
@@ -60,6 +64,7 @@ const CreateBody = Type.Object(
   {
     label: Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' }),
     scopes: Type.Array(oneOf(SCOPES), { minItems: 1, maxItems: 50 }),
+    mode: Type.Optional(Mode),
   },
   { additionalProperties: false },
 );
@@ -125,12 +130,14 @@ const allKeysRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
       const mine = auth.keyOf(request);
       const label = request.body.label.trim();
       mustCover(mine, request.body.scopes);
+      const mode = request.body.mode ?? modeOf(mine);
+      mustNotBeTest(mine, mode);
       const others = await apiKeys.listActive(mine.workspaceId);
       if (others.length >= API_KEYS_MAX || others.some((other) => other.label === label)) {
         const why = others.length >= API_KEYS_MAX ? 'Too many keys.' : 'A key has that label.';
         throw new HttpError('ALREADY_EXISTS', why);
       }
-      const key = newApiKey('live');
+      const key = newApiKey(mode);
       const scopes = [...new Set(request.body.scopes)];
       const { workspaceId } = mine;
       const made = await apiKeys.create(key, { workspaceId, label, scopes }, nowMs());
@@ -166,7 +173,8 @@ const oneKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRoutesOptions> = async (
       const mine = auth.keyOf(request);
       const old = await existing(mine, request.params.key_id);
       mustCover(mine, old.scopes);
-      const key = newApiKey('live');
+      mustNotBeTest(mine, modeOf(old));
+      const key = newApiKey(modeOf(old));
       const atMs = nowMs();
       const overlapMs = (request.body.overlap_seconds ?? OVERLAP_SECONDS) * 1000;
       const made = await apiKeys.rotate(old, key, atMs + overlapMs, atMs);
@@ -205,11 +213,23 @@ function mustCover({ scopes: held }: ApiKey, wanted: readonly Scope[]): void {
   );
 }
 
+function modeOf({ isTest }: ApiKey): 'live' | 'test' {
+  return isTest ? 'test' : 'live';
+}
+
+/** Whoever only tries gets no key that calls for real. */
+function mustNotBeTest(mine: ApiKey, mode: 'live' | 'test'): void {
+  if (mine.isTest && mode === 'live') {
+    throw new HttpError('PERMISSION_DENIED', 'A test key makes test keys only.');
+  }
+}
+
 /** A key as its owner sees it later. */
 export function toView(key: ApiKey): Static<typeof Key> {
   return {
     key_id: key.id,
     label: key.label,
+    mode: modeOf(key),
     prefix: key.prefix,
     scopes: [...key.scopes],
     created_at: toTime(key.createdAtMs),

@@ -36,6 +36,8 @@ const CALL_FIELDS = {
   end_reason: nullable(oneOf(REASONS)),
   blame: nullable(oneOf(BLAMES)),
   sip_status: nullable(Type.Integer()),
+  answered_by: nullable(oneOf(['human', 'machine', 'machine-beep', 'unknown'])),
+  is_test: Type.Boolean({ description: 'Simulated, for a test key.' }),
 };
 export const CallSummary = Type.Object(CALL_FIELDS, { title: 'CallSummary' });
 
@@ -168,6 +170,8 @@ export function toSummary(call: CallRecord): Static<typeof CallSummary> {
     end_reason: endReason,
     blame: endReason === null ? null : blameOf(endReason),
     sip_status: call.sipStatus,
+    answered_by: call.report?.answeredBy ?? null,
+    is_test: call.isTest ?? false,
   };
 }
 

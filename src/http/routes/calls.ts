@@ -55,11 +55,12 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
     },
     async (request) => {
       const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
-      const { workspaceId } = auth.keyOf(request);
+      const { workspaceId, isTest } = auth.keyOf(request);
+      const filter = { ...toFilter(request.query), isTest };
       const from = token === undefined ? undefined : parsePageToken(token);
       const after = from === undefined ? undefined : { startedAtMs: from.atMs, id: from.id };
       // One more than asked for tells whether there is a next page.
-      const found = await calls.list(workspaceId, toFilter(request.query), limit + 1, after);
+      const found = await calls.list(workspaceId, filter, limit + 1, after);
       const page = found.slice(0, limit);
       const last = page.at(-1);
       const hasMore = found.length > limit && last !== undefined;
@@ -113,9 +114,10 @@ export async function callOf(
   calls: Pick<CallRepository, 'find'>,
   request: RequestOfCall,
 ): Promise<CallRecord> {
-  const { workspaceId } = auth.keyOf(request);
+  const { workspaceId, isTest } = auth.keyOf(request);
   const call = await calls.find(workspaceId, asCallId(request.params.call_id));
-  if (call === null) throw new HttpError('NOT_FOUND', 'There is no such call.');
+  if (call === null || (call.isTest ?? false) !== isTest)
+    throw new HttpError('NOT_FOUND', 'There is no such call.');
   return call;
 }
 

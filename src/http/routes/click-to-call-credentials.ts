@@ -7,6 +7,7 @@ import type {
   ClickToCallCredentials,
   ClickToCallRepository,
 } from '../../storage/click-to-call-repository.ts';
+import type { ApiKey } from '../../storage/api-key-repository.ts';
 import type { Auth } from '../auth.ts';
 import { clickToCallGuide } from '../click-to-call-guide.ts';
 import { HttpError } from '../errors.ts';
@@ -64,7 +65,11 @@ export const clickToCallCredentialRoutes: FastifyPluginAsyncTypebox<
     if (agent.type === 'click_to_call') return agent;
     throw new HttpError('INVALID_ARGUMENT', "Set the agent's type to click_to_call first.");
   };
-  const ownerOf = ({ id: agentId, workspaceId }: StoredAgent) => ({ agentId, workspaceId });
+  const ownerOf = ({ id: agentId, workspaceId }: StoredAgent, { isTest }: ApiKey) => ({
+    agentId,
+    workspaceId,
+    isTest,
+  });
 
   app.get(
     '/v1/agents/:agent_id/click-to-call',
@@ -75,12 +80,14 @@ export const clickToCallCredentialRoutes: FastifyPluginAsyncTypebox<
         ...common,
         operationId: 'get_click_to_call_credentials',
         summary: 'API token, API secret and instructions for this agent',
+        description: 'A test key is shown a pair of its own, whose calls are simulated.',
         response: { 200: Credentials, ...ERRORS },
       },
     },
     async (request) => {
-      const agent = await agentOf(auth.keyOf(request).workspaceId, request.params.agent_id);
-      return toView(agent, await clickToCall.ensure(ownerOf(agent), nowMs()), publicUrl());
+      const key = auth.keyOf(request);
+      const agent = await agentOf(key.workspaceId, request.params.agent_id);
+      return toView(agent, await clickToCall.ensure(ownerOf(agent, key), nowMs()), publicUrl());
     },
   );
 
@@ -97,10 +104,11 @@ export const clickToCallCredentialRoutes: FastifyPluginAsyncTypebox<
       },
     },
     async (request, reply) => {
-      const agent = await agentOf(auth.keyOf(request).workspaceId, request.params.agent_id);
+      const key = auth.keyOf(request);
+      const agent = await agentOf(key.workspaceId, request.params.agent_id);
       const atMs = nowMs();
       const overlapMs = (request.body.overlap_seconds ?? OVERLAP_SECONDS) * 1000;
-      const made = await clickToCall.rotate(ownerOf(agent), atMs + overlapMs, atMs);
+      const made = await clickToCall.rotate(ownerOf(agent, key), atMs + overlapMs, atMs);
       return reply.code(201).send(toView(agent, made, publicUrl()));
     },
   );

@@ -1,22 +1,51 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { DialCallReply } from '../../call/call-requests.ts';
 import type { CallService } from '../../call/call-service.ts';
 import { assertNever } from '../../lib/assert-never.ts';
+import type { MachineDetection } from '../../model/machine-detection.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { BODY_ERRORS, KEYED, PhoneNumber, V1_ERRORS, V1Error } from '../shapes.ts';
+import { BODY_ERRORS, KEYED, oneOf, PhoneNumber, V1_ERRORS, V1Error } from '../shapes.ts';
 import { CallSummary, toSummary } from './call-shapes.ts';
 
 export interface OutboundCallRoutesOptions {
   readonly auth: Auth;
   readonly dial: CallService['dial'];
+  /** For test keys. */
+  readonly simulate: CallService['dial'];
 }
 
 const VARIABLES_MAX = 50;
+const MAX_WAIT_SECONDS = 6;
 const RETRY_AFTER_SECONDS = 5;
 
+const MachineDetectionShape = Type.Object(
+  {
+    policy: oneOf(['hang_up', 'leave_message', 'continue']),
+    message: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2000,
+        description: "Said after the beep, then the call ends. Left out: the agent's greeting.",
+      }),
+    ),
+    max_wait_seconds: Type.Optional(
+      Type.Number({
+        minimum: 1,
+        maximum: 15,
+        default: MAX_WAIT_SECONDS,
+        description: 'The greeting waits so long at most while it is not known who answered.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Tells a person from an answering machine before the agent speaks: by a long monologue, a beep, or (with an stt server) what is said. A machine is hung up on, left a message, or spoken to like anybody.',
+  },
+);
 const NewCall = Type.Object(
   {
     agent_id: Type.String({ minLength: 1, maxLength: 100 }),
@@ -33,6 +62,7 @@ const NewCall = Type.Object(
         { maxProperties: VARIABLES_MAX, description: 'For {{names}} in what the agent says.' },
       ),
     ),
+    machine_detection: Type.Optional(MachineDetectionShape),
   },
   { additionalProperties: false },
 );
@@ -40,7 +70,7 @@ const NewCall = Type.Object(
 /** Calls that an owner has made. */
 export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOptions> = async (
   app,
-  { auth, dial },
+  { auth, dial, simulate },
 ) => {
   app.post(
     '/v1/calls',
@@ -64,13 +94,17 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
     },
     async (request, reply) => {
       const { agent_id, to_number: toNumber, from_number, variables = {} } = request.body;
-      const { workspaceId } = auth.keyOf(request);
-      const dialed = await dial({
+      const { machine_detection } = request.body;
+      const { workspaceId, isTest } = auth.keyOf(request);
+      const begin = isTest ? simulate : dial;
+      const dialed = await begin({
         workspaceId,
         agentId: asAgentId(agent_id),
         toNumber,
         fromNumber: from_number ?? null,
         variables,
+        machineDetection:
+          machine_detection === undefined ? null : toMachineDetection(machine_detection),
         door: 'api',
       });
       if (!dialed.accepted) throw errorOf(dialed.reason);
@@ -79,6 +113,11 @@ export const outboundCallRoutes: FastifyPluginAsyncTypebox<OutboundCallRoutesOpt
     },
   );
 };
+
+function toMachineDetection(asked: Static<typeof MachineDetectionShape>): MachineDetection {
+  const { policy, message, max_wait_seconds: waitSeconds = MAX_WAIT_SECONDS } = asked;
+  return { policy, message: message ?? null, waitMsMax: waitSeconds * 1000 };
+}
 
 function errorOf(reason: Extract<DialCallReply, { accepted: false }>['reason']): HttpError {
   const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };

@@ -3,6 +3,8 @@ export type SpeechEvent = 'none' | 'onset' | 'voice' | 'pause';
 
 const START_PROBABILITY = 0.6;
 const STAY_PROBABILITY = 0.4;
+/** A first frame as sure as this will hardly stay alone. */
+const SURE_PROBABILITY = 0.8;
 /** Voiced frames in a row that make an onset: 40 ms. */
 const ONSET_FRAMES = 2;
 
@@ -17,6 +19,7 @@ export class UtteranceDetector {
   #startedAtMs = 0;
   #voicedUntilMs = 0;
   #voicedMs = 0;
+  #isSure = false;
 
   constructor(frameMs = 20) {
     this.#frameMs = frameMs;
@@ -25,6 +28,11 @@ export class UtteranceDetector {
   /** An utterance has begun and was not ended. */
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** One frame was voiced for certain: most likely the next will make it an onset. */
+  get isBeginning(): boolean {
+    return !this.#isOpen && this.#run > 0 && this.#isSure;
   }
 
   /** Media time at which its first voiced frame began. */
@@ -50,6 +58,7 @@ export class UtteranceDetector {
       return this.#isOpen ? 'pause' : 'none';
     }
     this.#run += 1;
+    this.#isSure = probability >= SURE_PROBABILITY + threshold;
     // A single voiced frame within a pause is a click, not the caller going on.
     if (this.#run < ONSET_FRAMES) return this.#isOpen ? 'pause' : 'none';
     if (this.#isOpen) return this.#voice(mediaTimeMs, this.#run === ONSET_FRAMES);

@@ -104,7 +104,11 @@ class JsSipPhone implements Softphone {
       this.#onIncoming = (session) => {
         this.#follow(session);
         session.once('confirmed', () => resolve());
-        session.answer({ mediaConstraints: { audio: true, video: false } });
+        // The INVITE brings no offer, and by itself JsSIP then offers no audio.
+        session.answer({
+          mediaConstraints: { audio: true, video: false },
+          rtcOfferConstraints: { offerToReceiveAudio: true },
+        });
       };
     });
   }

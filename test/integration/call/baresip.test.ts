@@ -47,6 +47,7 @@ describe('baresip', function () {
   const PHONES = [
     ['PCMU/8000/1', 8000, 'pcmu', undefined],
     ['opus/48000/2', 48_000, 'opus', undefined],
+    ['G722/16000/1', 16_000, 'g722', undefined],
     ['PCMU/8000/1', 8000, 'pcmu', 'srtp'],
     ['PCMA/8000/1', 8000, 'pcma', 'srtp-mand'],
   ] as const;
@@ -72,7 +73,9 @@ describe('baresip', function () {
       assert.equal(call.end_reason, 'caller-hung-up');
       assert.equal(call.media?.codec, stored);
       assert.equal(call.media?.encryption !== null, encryption !== undefined);
-      assert.equal(call.media?.packets_unauthenticated, 0);
+      // baresip says PING and BYE by RTCP in the clear; both are refused.
+      const refused = call.media?.packets_unauthenticated ?? 0;
+      assert.ok(refused <= (encryption === undefined ? 0 : 2), `${refused}`);
       assert.equal(gateway.endLines(call.call_id).length, 1);
 
       const candidates = [HEADS, TAILS, GOODBYE].flatMap((text) => [text, `${GREETING} ${text}`]);

@@ -131,6 +131,27 @@ describe('the media of a call', function () {
     assert.equal(call.media?.codec, 'pcma');
   });
 
+  it('goes from PCMA to G.722, Opus and PCMU, and both hear each other after each', async () => {
+    const id = await dial({ codec: 'pcma' });
+    await greeted(id);
+    const again = 'Clink. Heads, I promise I looked.';
+    for (const [codec, line, expected] of [
+      ['g722', /^m=audio \d+ RTP\/AVP 9 101\r$/m, HEADS],
+      ['opus', /^a=rtpmap:\d+ opus\/48000\/2/m, TAILS],
+      ['pcmu', /^m=audio \d+ RTP\/AVP 0 101\r$/m, again],
+    ] as const) {
+      assert.match((await phone.moveTo(codec)).body, line);
+      await phone.say('flip a coin', 'slt');
+      const heard = await phone.listenUntilQuiet();
+      const [question, answer] = (await gateway.call(id)).transcript?.slice(-2) ?? [];
+      assert.deepEqual([question?.text, answer?.text], ['flip a coin', expected], codec);
+      assert.equal(transcriber.whichOf([...DECOYS, again], heard), expected, codec);
+    }
+    const call = await hungUp(id);
+    assert.equal(call.media?.codec, 'pcmu');
+    assert.equal(call.media?.packets_malformed, 0);
+  });
+
   it('follows the phone to another port', async () => {
     const id = await dial();
     await greeted(id);

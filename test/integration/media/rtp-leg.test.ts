@@ -83,6 +83,7 @@ describe('an RTP leg', () => {
   const cases = [
     { codec: 'pcmu', opus: 'wasm', snrDb: 30 },
     { codec: 'pcma', opus: 'wasm', snrDb: 30 },
+    { codec: 'g722', opus: 'wasm', snrDb: 25 },
     { codec: 'opus', opus: 'native', snrDb: 15 },
     { codec: 'opus', opus: 'wasm', snrDb: 15 },
   ] as const;

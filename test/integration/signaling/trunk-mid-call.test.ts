@@ -89,6 +89,22 @@ describe('in the middle of a call, a carrier', function () {
     assert.equal(asked, 2);
   });
 
+  it('offers at the same time as we do: it is told 491, and ours is answered', async () => {
+    const crossing: Promise<{ readonly status: number | null }>[] = [];
+    call.answerTo = ({ method }) => {
+      if (method !== 'INVITE') return { line: '200 OK' };
+      // On its way before our offer is answered.
+      crossing.push(call.request('INVITE', { body: HELD }));
+      return { line: '200 OK', body: CARRIER_SDP };
+    };
+    assert.equal(await leg.sendOffer(OURS), CARRIER_SDP);
+    assert.equal((await crossing[0])?.status, 491);
+    assert.deepEqual(owner.offers.all, []);
+    // RFC 3261 §14.1: it waits, and offers again.
+    assert.equal((await call.request('INVITE', { body: HELD })).status, 200);
+    assert.equal(await owner.offers.next(), HELD);
+  });
+
   it('sends keys by INFO', async () => {
     const answer = await call.request('INFO', {
       headers: ['Content-Type: application/dtmf-relay'],

@@ -9,7 +9,7 @@ import { Gateway } from '../../support/gateway.ts';
 import { header, type SipText } from '../../support/sip-phone.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { TestPhone } from '../../support/test-phone.ts';
-import { toneOf } from '../../support/tones.ts';
+import { assertTone, toneOf } from '../../support/tones.ts';
 
 const NUMBER = '+34911222333';
 const DESK = '+34955666777';
@@ -416,17 +416,3 @@ describe('a call that is transferred', function () {
     });
   });
 });
-
-/** The tone is there, and louder by far than the other. */
-function assertTone(samples: Int16Array, hz: number, otherHz: number, what: string): void {
-  const [own, other] = [hz, otherHz].map((frequency) => power(samples, frequency));
-  assert.ok((own ?? 0) > 1e4 && (own ?? 0) > 20 * (other ?? 0), `${what}: ${own} against ${other}`);
-}
-
-/** Goertzel, per sample. */
-function power(samples: Int16Array, hz: number): number {
-  const coefficient = 2 * Math.cos((2 * Math.PI * hz) / 8_000);
-  let [s1, s2] = [0, 0];
-  for (const sample of samples) [s1, s2] = [sample + coefficient * s1 - s2, s1];
-  return (s1 * s1 + s2 * s2 - coefficient * s1 * s2) / Math.max(1, samples.length);
-}

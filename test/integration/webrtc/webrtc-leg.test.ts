@@ -131,6 +131,40 @@ describe('a WebRTC leg', () => {
     assert.equal(port.peerCount, 1);
   });
 
+  it('is held and taken up again over the same connection [RFC 3264 §8.4]', async () => {
+    const caller = client();
+    await call(caller);
+    leg.sink.write({ samples: tone(1000, 400), sampleRateHz: RATE_HZ });
+    leg.sink.flush();
+    await caller.received.happened;
+    const identity = (sdp: string) => sdp.match(/^a=(ice-ufrag|ice-pwd|fingerprint|setup):.*$/gm);
+    const first = leg.answerSdp;
+
+    const held = leg.resume(caller.offerSdp.replace(/a=sendrecv/g, 'a=sendonly'));
+    assert.match(held, /^a=recvonly\r$/m);
+    assert.deepEqual(identity(held), identity(first));
+    assert.notEqual(/^o=.*$/m.exec(held)?.[0], /^o=.*$/m.exec(first)?.[0]);
+    assert.equal(leg.isOnHold, true);
+    const silent = leg.resume(caller.offerSdp.replace(/a=sendrecv/g, 'a=inactive'));
+    assert.match(silent, /^a=inactive\r$/m);
+    // Nobody is heard, for longer than a silent browser is waited for.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.equal(leg.isConnected, true);
+
+    assert.match(leg.resume(caller.offerSdp), /^a=sendrecv\r$/m);
+    assert.equal(leg.isOnHold, false);
+    const before = caller.rtp.length;
+    leg.sink.write({ samples: tone(1000, 400), sampleRateHz: RATE_HZ });
+    leg.sink.flush();
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        if (caller.rtp.length < before + 10) return;
+        clearInterval(timer);
+        resolve();
+      }, 20);
+    });
+  });
+
   it('ends when a lost network does not come back in time', async () => {
     await call(client());
     assert.equal(await closed.signal.happened, 'network-lost');

@@ -30,6 +30,7 @@ describe('API keys', () => {
     assert.deepEqual(mine, {
       key_id,
       label: 'CRM',
+      mode: 'live',
       prefix,
       scopes: ['calls:read'],
       created_at: '2027-01-15T08:00:00.000Z',

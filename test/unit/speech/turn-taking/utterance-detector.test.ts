@@ -38,6 +38,18 @@ describe('the utterance detector', () => {
     for (let at = 20; at < 200; at += 20) assert.equal(detector.update(0.9, at, 0.35), 'none');
   });
 
+  it('tells of a first frame that is voiced for certain, until it is an onset or was none', () => {
+    const detector = new UtteranceDetector();
+    const after = (probability: number, time: number): boolean => {
+      detector.update(probability, time);
+      return detector.isBeginning;
+    };
+    assert.deepEqual(
+      [0.7, 0, 0.9, 0, 0.9, 0.9].map((probability, at) => after(probability, at * 20)),
+      [false, false, true, false, true, false],
+    );
+  });
+
   it('begins anew after the end', () => {
     const detector = new UtteranceDetector();
     run('99999', detector);

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CallPhone } from '../../support/call-phone.ts';
+import { type CarrierCall, FakeCarrier } from '../../support/fake-carrier.ts';
+import { Gateway } from '../../support/gateway.ts';
+import { header, type SipText } from '../../support/sip-phone.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { TestPhone } from '../../support/test-phone.ts';
+import { assertTone, toneOf } from '../../support/tones.ts';
+
+const NUMBER = '+34911222333';
+const DESK = '+34955666777';
+const CALLER_HZ = 700;
+const DESK_HZ = 1_300;
+
+/** Two people talk through us, so that each change in mid-call can be heard on both ends. */
+describe('in the middle of a call', function () {
+  this.timeout(120_000);
+  let carrier: FakeCarrier;
+  let gateway: Gateway;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+
+  before(async () => {
+    [carrier, folder] = await Promise.all([FakeCarrier.listen(), temporaryFolder()]);
+    const configFile = join(folder.path, 'trunkline.yaml');
+    const trunk = [
+      'trunks:',
+      '  - name: north',
+      `    hosts: ["127.0.0.1:${carrier.port}"]`,
+      '    transport: udp',
+      '    domain: carrier.test',
+      '    outbound_prefixes: ["+34"]',
+      '    codecs: [pcma, pcmu, opus]',
+      '    dtmf: info',
+      '    options_seconds: 0',
+      `    caller_id_number: "${NUMBER}"`,
+      `    numbers: { "${NUMBER}": agt_demo }`,
+      '',
+    ];
+    await writeFile(configFile, trunk.join('\n'));
+    gateway = await Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } });
+    await gateway.changeAgent({ greeting_text: 'Hi.' });
+  });
+  after(async () => {
+    await gateway?.stop();
+    await carrier?.close();
+    await folder?.remove();
+  });
+
+  describe('between two people', () => {
+    let phone: CallPhone;
+    let desk: TestPhone;
+    let deskCall: CarrierCall;
+    let id: string;
+    let deskVersion = 1;
+
+    beforeEach(async () => {
+      phone = await CallPhone.open(gateway.sipPort, { codec: 'pcmu' });
+      desk = await TestPhone.open({ codec: 'pcma' });
+      await phone.call({ user: NUMBER });
+      ({ call_id: id } = await gateway.nextCall());
+      await gateway.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
+      const invited = new Promise<CarrierCall>((resolve) => {
+        carrier.onInvite = resolve;
+      });
+      const response = await gateway.api(`/v1/calls/${id}/transfer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ to_number: DESK, mode: 'bridge' }),
+      });
+      assert.equal(response.status, 202, await response.text());
+      deskCall = await invited;
+      deskCall.answer(desk.sdp());
+      await deskCall.acked();
+      desk.connectTo(deskCall.invite.body);
+    });
+    afterEach(async () => {
+      await gateway.api(`/v1/calls/${id}`, { method: 'DELETE' });
+      await gateway.endOf(id);
+      phone.close();
+      desk.close();
+    });
+
+    const deskOffer = (direction: string) => {
+      deskVersion += 1;
+      const body = desk.sdp(direction).replace(/^(o=phone \d+) 1 /m, `$1 ${deskVersion} `);
+      return deskCall.request('INVITE', { body });
+    };
+    const talk = async () => {
+      phone.heardPcm8k();
+      const before = desk.recording().samples.length;
+      await Promise.all([
+        phone.play(toneOf(CALLER_HZ, 1_200)),
+        desk.say({ samples: toneOf(DESK_HZ, 1_200), sampleRateHz: 8_000 }),
+      ]);
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      return { caller: phone.heardPcm8k(), desk: desk.recording().samples.slice(before) };
+    };
+    const bothHear = async () => {
+      const heard = await talk();
+      assertTone(heard.caller, DESK_HZ, CALLER_HZ, 'the caller hears the desk');
+      assertTone(heard.desk, CALLER_HZ, DESK_HZ, 'the desk hears the caller');
+    };
+
+    it('the caller holds and comes back, and both hear each other again', async () => {
+      await bothHear();
+      const held = await phone.reoffer('sendonly');
+      assert.match(held.body, /a=recvonly/);
+      const heard = await talk();
+      assert.ok(
+        heard.caller.every((sample) => Math.abs(sample) < 500),
+        'nothing is sent on hold',
+      );
+      assertTone(heard.desk, CALLER_HZ, DESK_HZ, 'what the caller plays on hold is heard');
+      assert.equal((await phone.reoffer('sendrecv')).status, 200);
+      await bothHear();
+    });
+
+    it('the desk is put away and comes back', async () => {
+      assert.match((await deskOffer('inactive')).body, /a=inactive/);
+      const heard = await talk();
+      assert.ok(
+        heard.desk.every((sample) => Math.abs(sample) < 500),
+        'the desk hears nothing',
+      );
+      assert.equal((await deskOffer('sendrecv')).status, 200);
+      await bothHear();
+    });
+
+    for (const codec of ['pcma', 'opus'] as const) {
+      it(`the caller changes to ${codec} on another port`, async () => {
+        await bothHear();
+        assert.equal((await phone.moveTo(codec)).status, 200);
+        await bothHear();
+      });
+    }
+
+    it('a re-INVITE without a description is offered ours, and audio goes on', async () => {
+      const response = await phone.sip.reinvite('', () => phone.sdp());
+      assert.equal(response.status, 200);
+      assert.match(response.body, /^m=audio/m);
+      await bothHear();
+    });
+
+    it('keys go on by INFO, as the trunk wants them', async () => {
+      await phone.press('7');
+      const info = await deskCall.nextRequest('INFO');
+      assert.match(info.body, /^Signal=7\r$/m);
+      assert.equal(desk.heardDigits, '');
+    });
+  });
+
+  describe('whose session has a timer', () => {
+    /** Half of the shortest interval there may be, and then some. */
+    const REFRESHED_WITHIN_MS = 60_000;
+    const EXPIRED_WITHIN_MS = 80_000;
+    const withTimer = async (who: string, further: readonly string[] = []) => {
+      const phone = await CallPhone.open(gateway.sipPort, { codec: 'pcma' });
+      phone.sip.onRequest = ({ method }) =>
+        method === 'INVITE' ? { status: 200, body: phone.sdp() } : { status: 200 };
+      const headers = ['Supported: timer', `Session-Expires: 90;refresher=${who}`, ...further];
+      const answer = await phone.dial({ user: NUMBER, headers });
+      assert.equal(answer.status, 200);
+      assert.match(header(answer, 'session-expires'), new RegExp(`^90;refresher=${who}$`));
+      const { call_id: id } = await gateway.nextCall();
+      return { phone, id };
+    };
+    const next = async ({ sip }: CallPhone, method: string, withinMs: number): Promise<SipText> => {
+      const late = setTimeout(() => sip.emit(method, null), withinMs);
+      const [request] = (await once(sip, method)) as [SipText | null];
+      clearTimeout(late);
+      return request ?? assert.fail(`no ${method} came`);
+    };
+
+    it('is refused with 422 when that is too short', async () => {
+      const phone = await CallPhone.open(gateway.sipPort, { codec: 'pcma' });
+      const headers = ['Supported: timer', 'Session-Expires: 30'];
+      const answer = await phone.dial({ user: NUMBER, headers });
+      phone.close();
+      assert.equal(answer.status, 422);
+      assert.equal(header(answer, 'min-se'), '90');
+    });
+
+    it('is refreshed by us by UPDATE or re-INVITE, or lost when the caller does not', async () => {
+      await gateway.changeAgent({ idle_after_ms: 120_000 });
+      const allows = ['Allow: INVITE, ACK, BYE, CANCEL, UPDATE'];
+      const [updated, reinvited, lost] = [
+        await withTimer('uas', allows),
+        await withTimer('uas', ['Allow: INVITE, ACK, BYE, CANCEL']),
+        await withTimer('uac'),
+      ];
+      const [update, reinvite] = await Promise.all([
+        next(updated.phone, 'UPDATE', REFRESHED_WITHIN_MS),
+        next(reinvited.phone, 'INVITE', REFRESHED_WITHIN_MS),
+        next(lost.phone, 'BYE', EXPIRED_WITHIN_MS),
+      ]);
+      assert.match(header(update, 'session-expires'), /^90;refresher=uac$/);
+      assert.equal(update.body, '');
+      assert.match(reinvite.body, /^m=audio/m);
+      assert.equal((await gateway.endOf(lost.id)).end_reason, 'caller-lost');
+      for (const { phone, id } of [updated, reinvited]) {
+        phone.heardPcm8k();
+        const said = await gateway.api(`/v1/calls/${id}/say`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ text: 'We are still here.' }),
+        });
+        assert.ok(said.ok, await said.text());
+        assert.ok((await phone.listenUntilQuiet()).length > 4_000, 'audio goes on');
+        await phone.hangUp();
+        await gateway.endOf(id);
+      }
+      for (const { phone } of [updated, reinvited, lost]) phone.close();
+    });
+  });
+});
