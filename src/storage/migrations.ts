@@ -8,7 +8,7 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
-import { LEDGER } from './billing-migrations.ts';
+import { CAPS, LEDGER } from './billing-migrations.ts';
 import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
@@ -140,6 +140,7 @@ const MIGRATIONS: readonly string[] = [
   WEBHOOKS,
   SIMULATOR,
   PHONE_NUMBERS,
+  CAPS,
   CALL_SEARCHES,
 ];
 
