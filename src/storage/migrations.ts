@@ -11,7 +11,7 @@ import {
 import { LEDGER } from './billing-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
-import { CLICK_TO_CALL, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
+import { CLICK_TO_CALL, PHONE_NUMBERS, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
 import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
@@ -138,6 +138,7 @@ const MIGRATIONS: readonly string[] = [
   CALL_TRANSFERS,
   WEBHOOKS,
   SIMULATOR,
+  PHONE_NUMBERS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -29,6 +29,10 @@ import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
 import {
+  createPhoneNumberRepository,
+  type PhoneNumberRepository,
+} from './phone-number-repository.ts';
+import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
 } from './public-admission-repository.ts';
@@ -83,6 +87,7 @@ export interface Storage {
   readonly webCalls: WebCallRepository;
   readonly clickToCall: ClickToCallRepository;
   readonly webhooks: WebhookRepository;
+  readonly phoneNumbers: PhoneNumberRepository;
   readonly webhookSecrets: WebhookSecretRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
@@ -147,6 +152,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       webCalls: createWebCallRepository(writes, reader),
       clickToCall: createClickToCallRepository(writes, reader, sealedBox),
       webhooks: createWebhookRepository({ writes, reader, db }),
+      phoneNumbers: createPhoneNumberRepository({ writes, reader, db }),
       webhookSecrets: createWebhookSecretRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),
