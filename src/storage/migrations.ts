@@ -9,6 +9,7 @@ import {
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
 import { CAPS, LEDGER } from './billing-migrations.ts';
+import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { CLICK_TO_CALL, PHONE_NUMBERS, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
@@ -140,6 +141,7 @@ const MIGRATIONS: readonly string[] = [
   SIMULATOR,
   PHONE_NUMBERS,
   CAPS,
+  CALL_SEARCHES,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */
