@@ -19,6 +19,7 @@ import { callTransferRoutes } from './http/routes/call-transfer.ts';
 import { callRoutes } from './http/routes/calls.ts';
 import { clickToCallRoutes } from './http/routes/click-to-call.ts';
 import { type HealthReport, operationRoutes } from './http/routes/operations.ts';
+import { type NumberRoutesOptions, numberRoutes } from './http/routes/numbers.ts';
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
 import { type WebhookRoutesOptions, webhookRoutes } from './http/routes/webhooks.ts';
@@ -93,6 +94,7 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
       }),
     (app) => clickToCallRoutes(app, { clickToCall: options.clickToCall }),
     (app) => webhookRoutes(app, webhookOptions(options, auth)),
+    (app) => numberRoutes(app, numberOptions(options, auth)),
     (app) =>
       trunkRoutes(app, {
         auth,
@@ -129,6 +131,19 @@ function webhookOptions(
     secrets: storage().webhookSecrets,
     sender: () => webhooks.sender,
     headerPrefix: config.webhooks.headerPrefix,
+    nowMs: Date.now,
+  };
+}
+
+function numberOptions({ storage, trunks }: RoutesOptions, auth: Auth): NumberRoutesOptions {
+  const { phoneNumbers: numbers, agents, workspaces } = storage();
+  return {
+    auth,
+    numbers,
+    agents,
+    workspaces,
+    trunkNames: () => trunks.views().map(({ name }) => name),
+    operator: DEMO_WORKSPACE_ID,
     nowMs: Date.now,
   };
 }

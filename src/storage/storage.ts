@@ -10,6 +10,7 @@ import {
   type BillingTermsRepository,
   createBillingTermsRepository,
 } from './billing-terms-repository.ts';
+import { type CallHoldRepository, createCallHoldRepository } from './call-hold-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
@@ -28,6 +29,10 @@ import { migrate } from './migrations.ts';
 import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
+import {
+  createPhoneNumberRepository,
+  type PhoneNumberRepository,
+} from './phone-number-repository.ts';
 import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
@@ -77,12 +82,14 @@ export interface Storage {
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
   readonly usage: UsageRepository;
+  readonly callHolds: CallHoldRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
   readonly clickToCall: ClickToCallRepository;
   readonly webhooks: WebhookRepository;
+  readonly phoneNumbers: PhoneNumberRepository;
   readonly webhookSecrets: WebhookSecretRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
@@ -141,12 +148,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
       usage: createUsageRepository(reader),
+      callHolds: createCallHoldRepository({ writes, reader, instanceId }),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
       clickToCall: createClickToCallRepository(writes, reader, sealedBox),
       webhooks: createWebhookRepository({ writes, reader, db }),
+      phoneNumbers: createPhoneNumberRepository({ writes, reader, db }),
       webhookSecrets: createWebhookSecretRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),

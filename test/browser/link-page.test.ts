@@ -99,6 +99,30 @@ describe('the page of an instant voice link', function () {
     assert.equal((await gateway.endOf(call.call_id)).end_reason, 'caller-hung-up');
   });
 
+  it('SEED-99: is warned and then cut by the gateway when its time is up', async function () {
+    this.timeout(150_000);
+    // Played over and over: somebody who never stops talking.
+    const talking = join(folder, 'talking.wav');
+    const said = [lineSilence(3000), callerSays('what time is it', 'slt'), lineSilence(4000)];
+    writeWav(talking, joined(...said), 8000);
+    const { token } = await link({ timeLimitMinutes: 1 });
+    browser = await startBrowser({ microphone: talking });
+    await open(token);
+    await page.getByText('up to 1 minute.').waitFor();
+    await page.getByRole('button', { name: 'Start the call' }).click();
+    const call = await gateway.nextCall();
+    await page.locator('.clock.is-short').waitFor({ timeout: 60_000 });
+    await page.getByText('The time for this call was up.').waitFor({ timeout: 60_000 });
+    const ended = await gateway.endOf(call.call_id);
+    assert.equal(ended.end_reason, 'time-limit');
+    // At the latest five seconds after; and some for a busy machine to write it down.
+    assert.ok(Number(ended['duration_seconds']) < 68, String(ended['duration_seconds']));
+    assert.ok(
+      ended.transcript?.some(({ text }) => /seconds|minute/i.test(text)),
+      'it was warned',
+    );
+  });
+
   it('SEED-98: says that a link is off, unknown, or cannot be asked for', async () => {
     const { id, token } = await link();
     await send(`/${id}/disable`, {});
