@@ -28,7 +28,7 @@ const DECOYS = [
 
 for (const library of ['sip-js', 'js-sip'] as const) {
   describe(`a call by ${library} over WebSocket`, function () {
-    this.timeout(150_000);
+    this.timeout(240_000);
     let gateway: Gateway;
     let transcriber: Transcriber;
     let browser: TestBrowser | null = null;

@@ -27,7 +27,7 @@ const DECOYS = [
 ];
 
 describe('a call from the try page to the daemon', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let gateway: Gateway;
   let transcriber: Transcriber;
   let browser: TestBrowser | null = null;
