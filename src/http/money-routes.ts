@@ -3,6 +3,7 @@ import type { TermsBook } from '../billing/terms-book.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Auth } from './auth.ts';
 import { billingRoutes } from './routes/billing.ts';
+import { capRoutes } from './routes/caps.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { usageRoutes } from './routes/usage.ts';
 
@@ -20,9 +21,10 @@ export interface MoneyRoutesOptions {
 /** What calls cost, and what they came to. */
 export function moneyRoutes(options: MoneyRoutesOptions): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const { usage, ledger, billingTerms } = options.storage();
+    const { usage, ledger, billingTerms, callHolds } = options.storage();
     await app.register(usageRoutes, { ...options, usage, billingTerms });
     await app.register(ledgerRoutes, { ...options, ledger });
     await app.register(billingRoutes, { ...options, billingTerms });
+    await app.register(capRoutes, { ...options, callHolds });
   };
 }

@@ -8,7 +8,8 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
-import { LEDGER } from './billing-migrations.ts';
+import { CAPS, LEDGER } from './billing-migrations.ts';
+import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { CLICK_TO_CALL, PHONE_NUMBERS, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
@@ -139,6 +140,8 @@ const MIGRATIONS: readonly string[] = [
   WEBHOOKS,
   SIMULATOR,
   PHONE_NUMBERS,
+  CAPS,
+  CALL_SEARCHES,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

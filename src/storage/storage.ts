@@ -10,6 +10,7 @@ import {
   type BillingTermsRepository,
   createBillingTermsRepository,
 } from './billing-terms-repository.ts';
+import { type CallHoldRepository, createCallHoldRepository } from './call-hold-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
@@ -81,6 +82,7 @@ export interface Storage {
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
   readonly usage: UsageRepository;
+  readonly callHolds: CallHoldRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
@@ -146,6 +148,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
       usage: createUsageRepository(reader),
+      callHolds: createCallHoldRepository({ writes, reader, instanceId }),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
