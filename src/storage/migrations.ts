@@ -10,6 +10,7 @@ import {
 } from './access-migrations.ts';
 import { AUDIT } from './audit-migrations.ts';
 import { CAPS, LEDGER } from './billing-migrations.ts';
+import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
 import { CLICK_TO_CALL, PHONE_NUMBERS, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
@@ -141,6 +142,7 @@ const MIGRATIONS: readonly string[] = [
   SIMULATOR,
   PHONE_NUMBERS,
   CAPS,
+  CALL_SEARCHES,
   AUDIT,
 ];
 

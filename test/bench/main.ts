@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
+import { benchApi } from './api.ts';
 import { benchBilling } from './billing.ts';
 import { benchFlood } from './flood.ts';
 import { benchGrowth } from './growth.ts';
@@ -23,6 +24,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   browser,
   calls,
   storage,
+  api,
   billing,
   start,
   flood: floodSection,
@@ -81,6 +83,8 @@ async function signaling(): Promise<void> {
       what,
       calls: figures.completed,
       'CPU ms/call': rounded(figures.cpuPerCallMs, 3),
+      'of the first 400':
+        figures.coldCpuPerCallMs === undefined ? '' : rounded(figures.coldCpuPerCallMs, 3),
       'answer p50 ms': rounded(figures.answerP50Ms, 1),
       'answer p99 ms': rounded(figures.answerP99Ms, 1),
     });
@@ -263,6 +267,19 @@ async function storage(): Promise<void> {
       count,
       'CPU µs': rounded(cpuMicrosecondsEach, 1),
       'elapsed µs': rounded(elapsedMicrosecondsEach, 1),
+    })),
+  );
+}
+
+async function api(): Promise<void> {
+  const figures = await benchApi();
+  print(
+    figures.map(({ name, count, cpuMicrosecondsEach, ms }) => ({
+      what: name,
+      count,
+      'CPU µs': rounded(cpuMicrosecondsEach, 0),
+      'p50 ms': rounded(ms.p50),
+      'p99 ms': rounded(ms.p99),
     })),
   );
 }
