@@ -86,6 +86,8 @@ async function signaling(): Promise<void> {
       what,
       calls: figures.completed,
       'CPU ms/call': rounded(figures.cpuPerCallMs, 3),
+      'of the first 400':
+        figures.coldCpuPerCallMs === undefined ? '' : rounded(figures.coldCpuPerCallMs, 3),
       'answer p50 ms': rounded(figures.answerP50Ms, 1),
       'answer p99 ms': rounded(figures.answerP99Ms, 1),
     });

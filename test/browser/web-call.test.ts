@@ -27,7 +27,7 @@ const DECOYS = [
 ];
 
 describe('a call from the try page to the daemon', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let gateway: Gateway;
   let transcriber: Transcriber;
   let browser: TestBrowser | null = null;
@@ -37,7 +37,10 @@ describe('a call from the try page to the daemon', function () {
 
   before(async function () {
     if (findChromium() === null || !hasTestCaller) this.skip();
-    [gateway, transcriber] = await Promise.all([Gateway.start(), Transcriber.load()]);
+    [gateway, transcriber] = await Promise.all([
+      Gateway.start({ isBuilt: true }),
+      Transcriber.load(),
+    ]);
     await gateway.changeAgent({ greeting_text: GREETING });
   });
   after(async () => {
@@ -194,7 +197,7 @@ describe('a call from the try page when the daemon is restarted', function () {
     if (findChromium() === null) this.skip();
     const folder = mkdtempSync(join(tmpdir(), 'trunkline-restart-'));
     const env = { TRUNKLINE_HTTP_PORT: String(await freeTcpPort()) };
-    const start = () => Gateway.start({ env, dataDir: folder });
+    const start = () => Gateway.start({ env, dataDir: folder, isBuilt: true });
     let gateway = await start();
     const browser = await startBrowser();
     try {
