@@ -52,7 +52,10 @@ type Row = Readonly<Record<string, string | number>>;
 /** A plain table: columns by the first row, numbers to the right. */
 function print(rows: readonly Row[]): void {
   const columns = Object.keys(rows[0] ?? {});
-  const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
+  const lines = [
+    columns,
+    ...rows.map((row) => columns.map((column) => String(row[column] ?? '-'))),
+  ];
   const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   for (const line of lines) {
     const cells = line.map((cell, at) =>
@@ -83,6 +86,8 @@ async function signaling(): Promise<void> {
       what,
       calls: figures.completed,
       'CPU ms/call': rounded(figures.cpuPerCallMs, 3),
+      'of the first 400':
+        figures.coldCpuPerCallMs === undefined ? '' : rounded(figures.coldCpuPerCallMs, 3),
       'answer p50 ms': rounded(figures.answerP50Ms, 1),
       'answer p99 ms': rounded(figures.answerP99Ms, 1),
     });
