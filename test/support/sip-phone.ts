@@ -46,6 +46,7 @@ export class SipPhone extends EventEmitter {
   #options: PhoneCallOptions = { sdp: '' };
   #timers = new Set<NodeJS.Timeout>();
   #lastAck = '';
+  #claims = '';
   /** Answers to requests of the other side: status, and a body for re-INVITEs. */
   onRequest: (request: SipText) => { status: number; body?: string } = () => ({ status: 200 });
 
@@ -56,11 +57,14 @@ export class SipPhone extends EventEmitter {
     socket.on('message', (data) => this.#onMessage(data.toString('utf8')));
   }
 
-  static async open(remotePort: number): Promise<SipPhone> {
+  /** @param claims the address that it says it has, as a phone behind a NAT does */
+  static async open(remotePort: number, claims?: string): Promise<SipPhone> {
     const socket = createSocket('udp4');
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    return new SipPhone(socket, remotePort);
+    const phone = new SipPhone(socket, remotePort);
+    phone.#claims = claims ?? `127.0.0.1:${phone.localPort}`;
+    return phone;
   }
 
   get localPort(): number {
@@ -175,7 +179,7 @@ export class SipPhone extends EventEmitter {
   }
 
   #requestLines(method: string, uri: string, branch: string, cseq: number): string[] {
-    const here = `127.0.0.1:${this.localPort}`;
+    const here = this.#claims;
     return [
       `${method} ${uri} SIP/2.0`,
       `Via: SIP/2.0/UDP ${here};branch=${branch};rport`,
@@ -243,7 +247,7 @@ export class SipPhone extends EventEmitter {
       ...copy('to', 'To'),
       ...copy('call-id', 'Call-ID'),
       ...copy('cseq', 'CSeq'),
-      `Contact: <sip:phone@127.0.0.1:${this.localPort}>`,
+      `Contact: <sip:phone@${this.#claims}>`,
       ...(body === '' ? [] : ['Content-Type: application/sdp']),
       `Content-Length: ${Buffer.byteLength(body)}`,
       '',
