@@ -20,8 +20,6 @@ export interface BaresipOptions {
   readonly codec: 'PCMU/8000/1' | 'PCMA/8000/1' | 'G722/16000/1' | 'opus/48000/2';
   /** RTP/AVP with crypto lines, or RTP/SAVP alone. Default: plain RTP. */
   readonly encryption?: 'srtp' | 'srtp-mand';
-  /** Takes calls at once, on this port. */
-  readonly answersOnPort?: number;
   /** Rate of `speechFile`. */
   readonly sampleRateHz: number;
 }
@@ -46,8 +44,7 @@ export class Baresip {
     const controlPort = await freeTcpPort();
     await writeFile(join(folder, 'config'), configText(options, folder, controlPort));
     const encryption = options.encryption === undefined ? '' : `;mediaenc=${options.encryption}`;
-    const answers = options.answersOnPort === undefined ? '' : ';answermode=auto;catchall=yes';
-    const account = `<sip:tester@127.0.0.1;transport=udp>;regint=0;audio_codecs=${options.codec}${encryption}${answers}\n`;
+    const account = `<sip:tester@127.0.0.1;transport=udp>;regint=0;audio_codecs=${options.codec}${encryption}\n`;
     await writeFile(join(folder, 'accounts'), account);
     await writeFile(join(folder, 'contacts'), '');
     const child = spawn(BARESIP, ['-f', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -146,7 +143,7 @@ function configText(options: BaresipOptions, folder: string, controlPort: number
     'ausrc_channels 1',
     'auplay_channels 1',
     `snd_path ${folder}`,
-    `sip_listen 127.0.0.1:${options.answersOnPort ?? 0}`,
+    'sip_listen 127.0.0.1:0',
     `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
     'net_interface 127.0.0.1',
     'rtp_timeout 60',

@@ -40,6 +40,7 @@ export class SipPhone extends EventEmitter {
   #to = '';
   #remoteTarget = '';
   #routes: readonly string[] = [];
+  #isInDialog = false;
   #inviteBranch = '';
   #inviteCseq = 1;
   #inviteUri = '';
@@ -212,7 +213,10 @@ export class SipPhone extends EventEmitter {
     if (isSuccess) {
       this.#to = header(response, 'to');
       this.#remoteTarget = /<([^>]+)>/.exec(header(response, 'contact'))?.[1] ?? this.#remoteTarget;
-      this.#routes = [...(response.headers.get('record-route') ?? [])].reverse();
+      // The routes of a dialog stand with its first answer (RFC 3261 §12.2).
+      if (!this.#isInDialog)
+        this.#routes = [...(response.headers.get('record-route') ?? [])].reverse();
+      this.#isInDialog = true;
       if (this.#options.acknowledge === false) return;
     }
     const branch = isSuccess ? newBranch() : this.#inviteBranch;

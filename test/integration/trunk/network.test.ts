@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readWav, writeWav } from '../../support/audio.ts';
-import { Baresip, hasBaresip } from '../../support/baresip.ts';
 import { CallPhone } from '../../support/call-phone.ts';
 import { type CarrierCall, FakeCarrier, first } from '../../support/fake-carrier.ts';
-import { freeUdpPort } from '../../support/free-port.ts';
 import { Gateway } from '../../support/gateway.ts';
 import { type Kamailio, needsKamailio, startKamailio } from '../../support/kamailio.ts';
 import {
@@ -144,7 +141,6 @@ describe('a daemon behind a record-routing Kamailio', function () {
   let gateway: Gateway | undefined;
   let callee: FakeCarrier | undefined;
   let folder: Awaited<ReturnType<typeof temporaryFolder>> | undefined;
-  let baresipPort = 0;
 
   const start = async (calleePort: number) => {
     folder = await temporaryFolder();
@@ -216,45 +212,5 @@ describe('a daemon behind a record-routing Kamailio', function () {
     assert.equal((await daemon.endOf(id)).end_reason, 'transferred');
     phone.close();
     desk.close();
-  });
-
-  it('puts a caller through to baresip, and both hear each other', async function () {
-    if (!hasBaresip()) {
-      process.stderr.write('skipped: needs the Debian package baresip-core\n');
-      this.skip();
-    }
-    baresipPort = await freeUdpPort();
-    const { gateway: daemon, kamailio: proxy } = await start(baresipPort);
-    const speechFile = join(folder?.path ?? '', 'tone.wav');
-    writeWav(speechFile, { samples: toneOf(1_300, 30_000), sampleRateHz: 8_000 });
-    const baresip = await Baresip.start({
-      speechFile,
-      codec: 'PCMA/8000/1',
-      sampleRateHz: 8_000,
-      answersOnPort: baresipPort,
-    });
-    try {
-      const phone = await CallPhone.open(proxy.port, { codec: 'pcma' });
-      await phone.call({ user: 'ann' });
-      const { call_id: id } = await daemon.nextCall();
-      await daemon.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
-      await putThrough(daemon, id);
-      await baresip.event('CALL_ESTABLISHED');
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      phone.heardPcm8k();
-      await phone.play(toneOf(700, 2_000));
-      assertTone(phone.heardPcm8k(), 1_300, 700, 'the caller hears baresip');
-      await phone.hangUp();
-      await baresip.event('CALL_CLOSED');
-      assert.equal((await daemon.endOf(id)).end_reason, 'transferred');
-      phone.close();
-      await baresip.stop();
-      const recording = await baresip.recording();
-      assert.ok(recording !== null);
-      assertTone(readWav(recording).samples, 700, 1_300, 'baresip hears the caller');
-    } finally {
-      await baresip.stop();
-      await baresip.remove();
-    }
   });
 });
