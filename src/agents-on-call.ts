@@ -4,7 +4,8 @@ import { chooseLlm } from './dialogue/choose-llm.ts';
 import { DEMO } from './dialogue/templates/demo.ts';
 import type { AgentSnapshot } from './model/agent.ts';
 import { asAgentId } from './model/ids.ts';
-import { agentOf } from './signaling/trunk/trunk-book.ts';
+import { normalizeUser } from './signaling/trunk/phone-number.ts';
+import { ownAgentOf } from './signaling/trunk/trunk-book.ts';
 import type { Trunk } from './signaling/trunk/trunk.ts';
 import type { NewAgent } from './storage/agent-repository.ts';
 import type { Storage } from './storage/storage.ts';
@@ -15,7 +16,7 @@ const WARM_AGENTS_MAX = 50;
 
 export interface AgentsOnCallOptions {
   readonly config: Pick<Config, 'stt' | 'llm' | 'tts' | 'limits' | 'numbers'>;
-  readonly storage: () => Pick<Storage, 'agents'>;
+  readonly storage: () => Pick<Storage, 'agents' | 'phoneNumbers'>;
 }
 
 /** Agents as calls see them: found by what was dialed, with the daemon's providers and limits. */
@@ -28,7 +29,8 @@ export class AgentsOnCall implements AgentDirectory {
 
   async findByDialed(user: string, trunk: Trunk | null): Promise<AgentSnapshot | null> {
     const { numbers } = this.#options.config;
-    const named = trunk === null ? null : agentOf(trunk, user);
+    const named = trunk === null ? null : await this.#agentOnTrunk(user, trunk);
+    if (named === 'nobody') return null;
     const id = named ?? numbers.get(user) ?? numbers.get(user.toLowerCase());
     // What a carrier dials is a number, and never the id of somebody's agent.
     if (id === undefined && trunk !== null) return null;
@@ -39,6 +41,27 @@ export class AgentsOnCall implements AgentDirectory {
   async findOwned(...owned: Parameters<AgentDirectory['findOwned']>) {
     const agent = await this.#agents.find(...owned);
     return agent === null ? null : this.snapshot(agent);
+  }
+
+  async callerOf(...[workspaceId, agentId, wanted]: Parameters<AgentDirectory['callerOf']>) {
+    const { phoneNumbers } = this.#options.storage();
+    const number =
+      wanted === null
+        ? await phoneNumbers.findOutbound(workspaceId, agentId)
+        : await phoneNumbers.findByE164(wanted);
+    const isOwn = number?.workspaceId === workspaceId;
+    return isOwn ? { number: number.e164, assignedTo: number.trunk } : { number: wanted };
+  }
+
+  /** The trunk's own numbers first, then those that were given to workspaces, then its default. */
+  async #agentOnTrunk(user: string, trunk: Trunk): Promise<string | null> {
+    const own = ownAgentOf(trunk, user);
+    if (own !== null) return own;
+    const number = await this.#options
+      .storage()
+      .phoneNumbers.findByE164(normalizeUser(user, trunk));
+    const isHere = number !== null && (number.trunk === null || number.trunk === trunk.name);
+    return isHere ? (number.agentId ?? 'nobody') : trunk.agent;
   }
 
   /** An agent with the daemon's providers, as a call will see it. */

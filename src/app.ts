@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { CallMeter } from './billing/call-meter.ts';
-import { TermsBook } from './billing/terms-book.ts';
+import { Billing } from './billing-part.ts';
 import { BrowserDoors } from './browser-doors.ts';
 import { Admission } from './call/admission.ts';
 import { AgentsOnCall, DEMO_AGENT_ID, demoAgentOf } from './agents-on-call.ts';
@@ -47,12 +46,7 @@ export class Gateway {
   readonly metrics: Metrics = createMetrics({ withProcess: true });
   readonly admission: Admission;
   readonly agents: AgentsOnCall;
-  /** What workspaces' calls are admitted and rated by. */
-  readonly terms = new TermsBook({
-    repository: () => this.storage.billingTerms,
-    clockMs: () => performance.now(),
-  });
-  readonly meter: CallMeter;
+  readonly billing: Billing;
   /** What every live call is doing. */
   readonly feed = new CallFeed({ nowMs: Date.now });
   readonly pool: VoicePool;
@@ -83,7 +77,8 @@ export class Gateway {
     this.#trunks = config.trunks;
     this.admission = new Admission({ callsMax: config.limits.callsMax });
     this.agents = new AgentsOnCall({ config, storage: () => this.storage });
-    this.meter = new CallMeter({ terms: this.terms, currency: config.billing.currency });
+    const storage = () => this.storage;
+    this.billing = new Billing({ config, log, metrics: this.metrics, storage });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -213,12 +208,13 @@ export class Gateway {
     const { http } = this.#config;
     const routes = routesOf({
       config: this.#config,
+      log: this.#log,
       metrics: this.metrics,
       chat: this.chat,
       feed: this.feed,
       doors: this.doors,
       trunks: this.sip.trunks,
-      terms: this.terms,
+      terms: this.billing.terms,
       health: () => this.#health(),
       storage: () => this.storage,
       calls: () => this.calls,
@@ -256,7 +252,7 @@ export class Gateway {
           file: databaseFile,
           log: this.#log,
           sealedBox: openSealedBox(sealingKey, dataDir),
-          chargeOf: (call) => this.meter.chargeOf(call),
+          chargeOf: (call) => this.billing.meter.chargeOf(call),
         });
         this.#storage = storage;
         const demoAgent = demoAgentOf();
@@ -314,11 +310,12 @@ export class Gateway {
     return new CallService({
       pool: this.pool,
       journal: journalOf(storage, {
-        tariffOf: (call) => this.meter.tariffOf(call),
+        tariffOf: (call) => this.billing.meter.tariffOf(call),
         chargesOf: (call, ending) => [
-          ...this.meter.chargesOf(call, ending),
+          ...this.billing.meter.chargesOf(call, ending),
           ...this.webhooks.completionOf(call.id),
         ],
+        settled: (call) => this.billing.meter.settled(call),
       }),
       log: this.#log,
       nowMs: () => performance.timeOrigin + performance.now(),
@@ -330,7 +327,7 @@ export class Gateway {
         dial: (...call) => this.sip.signaling.dial(...call),
       },
       admission: this.admission,
-      gate: this.meter,
+      gate: this.billing.meter,
       observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }

@@ -10,6 +10,8 @@ export interface CallAccounts {
   tariffOf(call: CallRecord): Tariff | null;
   /** What is written in the transaction that ends it. */
   chargesOf(call: CallRecord, ending: CallEnding): readonly Write[];
+  /** Those writes are durable. Once for a call; may not throw. */
+  settled?(call: CallRecord): void;
 }
 
 /** What storage calls its rows, in the words of the call room. */
@@ -23,6 +25,10 @@ export function journalOf({ calls }: Pick<Storage, 'calls'>, accounts: CallAccou
       await calls.markAnswered(id, answeredAtMs);
     },
     turn: (id, turn) => calls.appendTurn(id, turn),
-    ended: (call, ending) => calls.end(call.id, ending, accounts.chargesOf(call, ending)),
+    ended: async (call, ending) => {
+      const isTaken = await calls.end(call.id, ending, accounts.chargesOf(call, ending));
+      if (isTaken) accounts.settled?.(call);
+      return isTaken;
+    },
   };
 }

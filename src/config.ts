@@ -35,6 +35,7 @@ export interface Config {
   readonly webhooks: CamelKeys<RawConfig['webhooks']>;
   readonly limits: CamelKeys<RawConfig['limits']>;
   readonly billing: CamelKeys<RawConfig['billing']>;
+  readonly caps: CamelKeys<RawConfig['caps']>;
   readonly log: CamelKeys<RawConfig['log']>;
   readonly dataDir: string;
   /** Path of the sqlite file. */
@@ -255,6 +256,7 @@ function toConfig(raw: RawConfig, { file, cwd, found, trunks }: Sources): Config
     webhooks: camelKeys(raw.webhooks),
     limits: camelKeys(raw.limits),
     billing: camelKeys(raw.billing),
+    caps: camelKeys(raw.caps),
     log: camelKeys(raw.log),
     dataDir,
     databaseFile:

@@ -66,6 +66,9 @@ export class SipPart implements Part {
       signaling: () => this.#signaling,
       log: options.log,
       sipPort: () => this.#port,
+      keepAlive: ({ transport, ...place }, peer) =>
+        this.#engine?.keepAlive(transport, transport === 'tls' ? { ...place, peer } : place) ??
+        true,
       media: options.media,
     });
   }

@@ -76,9 +76,14 @@ export class WebhooksPart {
     await tell();
   }
 
-  async stop(): Promise<void> {
+  /** Attempts in hand are made to their end; when hurried, cut, and made again after the start. */
+  async stop(hurry: AbortSignal): Promise<void> {
     if (this.#untold !== null) clearInterval(this.#untold);
+    const cut = () => void this.#client?.close();
+    if (hurry.aborted) cut();
+    else hurry.addEventListener('abort', cut, { once: true });
     await this.#sender?.stop();
+    hurry.removeEventListener('abort', cut);
     await this.#client?.close();
   }
 

@@ -202,7 +202,7 @@ export class ClickToCall {
   async #call(caller: Caller, body: Uint8Array): Promise<ClickToCallAnswer> {
     try {
       const { agent, credentials } = caller;
-      const wanted = this.#read(caller, body);
+      const wanted = await this.#read(caller, body);
       if ('code' in wanted) return wanted;
       return credentials.isTest
         ? await this.#simulate(agent, wanted)
@@ -222,9 +222,11 @@ export class ClickToCall {
   }
 
   /** Test credentials need no trunk: their numbers are only read. */
-  #preview(phone: string, isTest: boolean): DialPreviewReply {
-    if (!isTest) {
-      return this.#options.calls().previewDial({ toNumber: phone, fromNumber: null });
+  async #preview(phone: string, { agent, credentials }: Caller): Promise<DialPreviewReply> {
+    if (!credentials.isTest) {
+      const { id: agentId, workspaceId } = agent;
+      const wanted = { workspaceId, agentId, toNumber: phone, fromNumber: null };
+      return this.#options.calls().previewDial(wanted);
     }
     const to = phone.replaceAll(/[ ().\-/]/g, '');
     const isNumber = /^\+[1-9][0-9]{6,14}$/.test(to);
@@ -233,18 +235,19 @@ export class ClickToCall {
       : { accepted: false, reason: 'NUMBER_MALFORMED' };
   }
 
-  #read({ agent, credentials }: Caller, body: Uint8Array): Wanted | ClickToCallRefusal {
+  async #read(caller: Caller, body: Uint8Array): Promise<Wanted | ClickToCallRefusal> {
     const parsed = parseBody(body);
     if (parsed === null) return refuse('INVALID_BODY', { detail: 'Send a JSON object.' });
     const { phone } = parsed;
     if (typeof phone !== 'string' || !isLongEnough(phone)) return refuse('INVALID_NUMBER');
-    const preview = this.#preview(phone, credentials.isTest);
+    const preview = await this.#preview(phone, caller);
     if (!preview.accepted && preview.reason === 'NUMBER_MALFORMED') return refuse('INVALID_NUMBER');
     const given = readVariables(parsed.variables);
     if (given === null) {
       return refuse('INVALID_VARIABLES', { detail: 'variables is no object.', variables: [] });
     }
     const { variables, reserved, invalid } = given;
+    const { agent } = caller;
     const { isStrict, isSignatureOff, allowedPrefixes } = agent.clickToCall;
     const wrong = isStrict ? [...invalid, ...reserved] : invalid;
     if (wrong.length > 0) return wrongVariables('cannot be used', wrong);

@@ -3,41 +3,55 @@ import type { CallEnding } from '../call/journal.ts';
 import type { Charge, Tariff } from '../model/billing.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { CallId, WorkspaceId } from '../model/ids.ts';
+import { holdReleaseWrite } from '../storage/call-hold-repository.ts';
 import { ledgerWrite } from '../storage/ledger-repository.ts';
 import type { Write } from '../storage/write-queue.ts';
+import type { Budget } from './budget.ts';
+import { allowsNumber, countsCalls, NO_CAPS, effectiveCaps } from './caps.ts';
 import { type EndedTimes, rateCall } from './rate-call.ts';
 import type { TermsBook } from './terms-book.ts';
 
 export interface CallMeterOptions {
   readonly terms: Pick<TermsBook, 'find'>;
+  readonly budget: Pick<Budget, 'admit' | 'settled'>;
   /** Of calls that no rate fits. */
   readonly currency: string;
+  readonly onError: (error: unknown) => void;
 }
 
-/** Keeps the accounts of calls: what each is rated by from its start, and its entry at its end. */
+interface MeteredCall {
+  readonly tariff: Tariff | null;
+  readonly isHeld: boolean;
+}
+
+/**
+ * Keeps the accounts of calls: lets them in within the caps of their workspace, remembers what
+ * each is rated by from its start, and writes its entry at its end.
+ */
 export class CallMeter implements CallGate {
   readonly #options: CallMeterOptions;
   /** Of calls that have a permit and have not ended. */
-  readonly #tariffs = new Map<CallId, Tariff | null>();
+  readonly #calls = new Map<CallId, MeteredCall>();
 
   constructor(options: CallMeterOptions) {
     this.#options = options;
   }
 
-  async allowsDestination(_workspaceId: WorkspaceId, _toNumber: string): Promise<boolean> {
-    return true;
+  async allowsDestination(workspaceId: WorkspaceId, toNumber: string): Promise<boolean> {
+    const { caps } = await this.#termsOf(workspaceId);
+    return allowsNumber(caps, toNumber);
   }
 
   async admit(plan: CallPlan): Promise<CallPermit | GateRefusal> {
-    const terms = await this.#options.terms.find(plan.workspaceId);
-    const tariff = terms?.rates?.tariff(plan, terms.type === 'demo') ?? null;
-    this.#tariffs.set(plan.id, tariff);
-    return { admitted: true, timeLimitSeconds: plan.timeLimitSeconds };
+    const { caps, tariff, currency } = await this.#termsOf(plan.workspaceId, plan);
+    const permit = await this.#options.budget.admit(plan, caps, tariff, currency);
+    if (permit.admitted) this.#calls.set(plan.id, { tariff, isHeld: countsCalls(caps) });
+    return permit;
   }
 
   /** Null for one that was refused: it will not be answered. */
   tariffOf({ id }: Pick<CallRecord, 'id'>): Tariff | null {
-    return this.#tariffs.get(id) ?? null;
+    return this.#calls.get(id)?.tariff ?? null;
   }
 
   /** The one entry of a call, for the transaction that ends it. */
@@ -46,13 +60,33 @@ export class CallMeter implements CallGate {
     ending: Pick<CallEnding, 'endedAtMs' | 'reason'>,
   ): readonly Write[] {
     const tariff = this.tariffOf({ id });
-    this.#tariffs.delete(id);
+    const isHeld = this.#calls.get(id)?.isHeld ?? false;
+    this.#calls.delete(id);
     const { endedAtMs } = ending;
-    return [ledgerWrite(id, ending, this.chargeOf({ tariff, answeredAtMs, endedAtMs }))];
+    const entry = ledgerWrite(id, ending, this.chargeOf({ tariff, answeredAtMs, endedAtMs }));
+    return isHeld ? [entry, holdReleaseWrite(id)] : [entry];
   }
 
   /** The same for a call of a dead process, by the tariff that was stored with it. */
   chargeOf({ tariff, ...times }: EndedTimes & { readonly tariff: Tariff | null }): Charge {
     return rateCall(tariff, times, this.#options.currency);
+  }
+
+  /** Its entry is durable: the workspace may have come near a cap. Not waited for. */
+  settled({ workspaceId, startedAtMs }: Pick<CallRecord, 'workspaceId' | 'startedAtMs'>): void {
+    const { budget, onError } = this.#options;
+    this.#termsOf(workspaceId)
+      .then(({ caps, currency }) => budget.settled(workspaceId, startedAtMs, caps, currency))
+      .catch(onError);
+  }
+
+  async #termsOf(workspaceId: WorkspaceId, plan: CallPlan | null = null) {
+    const terms = await this.#options.terms.find(workspaceId);
+    const rates = terms?.rates ?? null;
+    return {
+      caps: terms?.caps ?? effectiveCaps(NO_CAPS, null, null),
+      tariff: plan === null ? null : (rates?.tariff(plan, terms?.type === 'demo') ?? null),
+      currency: rates?.currency ?? this.#options.currency,
+    };
   }
 }

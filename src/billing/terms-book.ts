@@ -1,15 +1,19 @@
-import type { RateCard } from '../model/billing.ts';
+import type { Caps, RateCard } from '../model/billing.ts';
 import type { WorkspaceId } from '../model/ids.ts';
 import type { BillingTerms, BillingTermsRepository } from '../storage/billing-terms-repository.ts';
+import { type EffectiveCaps, effectiveCaps } from './caps.ts';
 import { RateBook } from './rate-card.ts';
 
 /** Terms of a workspace, ready for the next call. */
 export interface ReadyTerms extends Omit<BillingTerms, 'rates'> {
   readonly rates: RateBook | null;
+  readonly caps: EffectiveCaps;
 }
 
 export interface TermsBookOptions {
-  readonly repository: () => Pick<BillingTermsRepository, 'find' | 'setRates'>;
+  readonly repository: () => Pick<BillingTermsRepository, 'find' | 'setRates' | 'setCaps'>;
+  /** What holds where the operator has set nothing. */
+  readonly capsOf: (type: BillingTerms['type']) => Caps;
   /** Any clock that does not go back. */
   readonly clockMs: () => number;
 }
@@ -51,6 +55,16 @@ export class TermsBook {
     return isTaken;
   }
 
+  async setCaps(
+    id: WorkspaceId,
+    by: 'operator' | 'owner',
+    caps: Caps,
+    atMs: number,
+  ): Promise<void> {
+    await this.#options.repository().setCaps(id, by, caps, atMs);
+    this.forget(id);
+  }
+
   /** The workspace was changed elsewhere in this process. */
   forget(id: WorkspaceId): void {
     this.#kept.delete(id);
@@ -59,7 +73,12 @@ export class TermsBook {
   async #read(id: WorkspaceId): Promise<ReadyTerms | null> {
     const terms = await this.#options.repository().find(id);
     if (terms === null) return null;
-    return { ...terms, rates: terms.rates === null ? null : new RateBook(terms.rates) };
+    const { type, operatorCaps, ownerCaps } = terms;
+    return {
+      ...terms,
+      rates: terms.rates === null ? null : new RateBook(terms.rates),
+      caps: effectiveCaps(this.#options.capsOf(type), operatorCaps, ownerCaps),
+    };
   }
 
   #keep(id: WorkspaceId, kept: Kept): void {

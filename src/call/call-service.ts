@@ -4,6 +4,7 @@ import { blameOf, type EndReason } from '../model/end-reason.ts';
 import { type AgentId, asCallId, type CallId, type WorkspaceId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { SipInvite, SipLeg } from '../signaling/sip-leg.ts';
+import type { WantedCaller } from '../signaling/trunk/outbound-policy.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
@@ -12,6 +13,7 @@ import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
+import { type CallOrigin, originOf, WEB_ORIGIN } from './call-origin.ts';
 import { isWithin } from './call-window.ts';
 import type {
   BrowserLines,
@@ -43,6 +45,15 @@ export interface AgentDirectory {
   findByDialed(user: string, trunk: Trunk | null): Promise<AgentSnapshot | null>;
   /** An agent of that workspace; null: it has none of that id. */
   findOwned(workspaceId: WorkspaceId, id: AgentId): Promise<AgentSnapshot | null>;
+  /**
+   * Who calls when an agent does: the number that was asked for, else the one that is the
+   * agent's, else whatever the trunk has.
+   */
+  callerOf(
+    workspaceId: WorkspaceId,
+    agentId: AgentId,
+    fromNumber: string | null,
+  ): Promise<WantedCaller>;
 }
 
 export interface CallServiceOptions extends CallParts {
@@ -156,7 +167,8 @@ export class CallService {
     }
     const user = BROWSER_ADDRESS.exec(toNumber)?.[1];
     if (user !== undefined) return this.#dialBrowser(agent, user, request);
-    const numbers = this.previewDial(request);
+    const caller = await directory.callerOf(workspaceId, agentId, fromNumber);
+    const numbers = this.#preview(toNumber, caller);
     if (!numbers.accepted) return numbers;
     if (!(await gate.allowsDestination(workspaceId, numbers.to))) {
       return { accepted: false, reason: 'DESTINATION_NOT_ALLOWED' };
@@ -176,7 +188,7 @@ export class CallService {
       place.release();
       return { accepted: false, reason: permitted };
     }
-    const target = { to: toNumber, from: fromNumber, variables, machineDetection };
+    const target = { to: toNumber, caller, variables, machineDetection };
     const party = new OutboundParty(target, trunks, pool);
     const call = this.#add(record, permitted, party, { release: () => place.release() });
     void call.begin();
@@ -219,12 +231,16 @@ export class CallService {
   }
 
   /** What the trunks would say to a call: nothing is sent, counted or written. */
-  previewDial({
-    toNumber,
-    fromNumber,
-  }: Pick<DialCallRequest, 'toNumber' | 'fromNumber'>): DialPreviewReply {
+  async previewDial(
+    request: Pick<DialCallRequest, 'workspaceId' | 'agentId' | 'toNumber' | 'fromNumber'>,
+  ): Promise<DialPreviewReply> {
+    const { workspaceId, agentId, toNumber, fromNumber } = request;
+    const { directory } = this.#options;
+    return this.#preview(toNumber, await directory.callerOf(workspaceId, agentId, fromNumber));
+  }
+
+  #preview(toNumber: string, caller: WantedCaller): DialPreviewReply {
     try {
-      const caller = { number: fromNumber };
       const numbers = this.#options.trunks.preview({ to: toNumber, caller, trunk: null });
       return { accepted: true, ...numbers };
     } catch (error) {
@@ -438,31 +454,3 @@ export class CallService {
 
 /** Somebody at a browser, not at a telephone. */
 const BROWSER_ADDRESS = /^sip:([a-z0-9_-]{1,32})$/;
-
-/** Where a call came from. */
-type CallOrigin = Pick<
-  CallRecord,
-  'direction' | 'door' | 'fromNumber' | 'toNumber' | 'sipCallId' | 'networkFacts'
->;
-
-/** Nobody knows who sits at a browser. */
-const WEB_ORIGIN: Omit<CallOrigin, 'door'> = {
-  direction: 'inbound',
-  fromNumber: '',
-  toNumber: '',
-  sipCallId: null,
-};
-
-function originOf(
-  invite: SipInvite,
-  { fromNumber, toNumber, networkFacts }: InboundLine,
-): CallOrigin {
-  return {
-    direction: 'inbound',
-    door: invite.transport.startsWith('ws') ? 'sip-websocket' : 'trunk',
-    fromNumber,
-    toNumber,
-    networkFacts,
-    sipCallId: invite.sipCallId,
-  };
-}

@@ -263,6 +263,8 @@ export class Call {
       onCaption: (caption) => {
         for (const watcher of this.#captionWatchers) watcher(caption);
       },
+      onCalleeKnown: (answeredBy) =>
+        this.#listener.onProgress(this, { type: 'answered-by', answeredBy }),
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
       onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),

@@ -2,6 +2,7 @@ import type { EndReason } from '../model/end-reason.ts';
 import type { MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName } from '../model/media.ts';
 import type { DialProgress } from '../signaling/outbound-dial.ts';
+import type { WantedCaller } from '../signaling/trunk/outbound-policy.ts';
 import type { Trunk } from '../signaling/trunk/trunk.ts';
 import { TrunkDialError, type TrunkDialResult } from '../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
@@ -14,8 +15,7 @@ import { PhoneDialog } from './phone-dialog.ts';
 /** Whom to call, as whom, and what the agent shall know. */
 export interface OutboundTarget {
   readonly to: string;
-  /** null: the trunk's own number. */
-  readonly from: string | null;
+  readonly caller: WantedCaller;
   readonly variables: Readonly<Record<string, string>>;
   readonly machineDetection?: MachineDetection | null;
 }
@@ -77,11 +77,11 @@ export class OutboundParty implements Party {
   }
 
   #dial(desk: CallDesk, voice: PhoneVoiceLeg): Promise<TrunkDialResult> {
-    const { to, from } = this.#target;
+    const { to, caller } = this.#target;
     return this.#trunks.dial(
       {
         to,
-        caller: { number: from },
+        caller,
         trunk: null,
         offerFor: (trunk) => this.#offerFor(trunk, voice),
         signal: this.#cancel.signal,

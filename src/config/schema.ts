@@ -328,6 +328,34 @@ const Billing = Type.Object(
   { ...strict, description: 'Billing: rates themselves are set by the API, for each workspace.' },
 );
 
+const Caps = Type.Object(
+  {
+    demo_minutes_per_day: count(1, 1_000_000, 3000, 'Minutes of a demo workspace in a day of UTC.'),
+    demo_calls_per_day: count(1, 1_000_000, 2000, 'Calls of a demo workspace in a day of UTC.'),
+    demo_calls_at_once: count(1, 100_000, 100, 'Live calls of a demo workspace.'),
+    demo_call_seconds_max: count(30, 86_400, 900, 'Longest call of a demo workspace.'),
+    demo_destinations: Type.Array(text({ pattern: '^\\+[0-9]{0,15}$', maxLength: 16 }), {
+      maxItems: 256,
+      default: ['+'],
+      description:
+        'How numbers begin that demo workspaces may call, of those that the trunks allow; "+" is everywhere.',
+    }),
+    standard_minutes_per_day: count(0, 1_000_000, 0, 'The same of a standard workspace. 0: any.'),
+    standard_calls_per_day: count(0, 1_000_000, 0, 'The same of a standard workspace. 0: any.'),
+    standard_calls_at_once: count(0, 100_000, 0, 'The same of a standard workspace. 0: any.'),
+    standard_destinations: Type.Array(text({ pattern: '^\\+[0-9]{0,15}$', maxLength: 16 }), {
+      maxItems: 256,
+      default: ['+'],
+      description: 'How numbers begin that standard workspaces may call.',
+    }),
+  },
+  {
+    ...strict,
+    description:
+      'What workspaces may have where the API has set nothing for them (PUT /v1/workspaces/{id}/caps).',
+  },
+);
+
 const Log = Type.Object(
   {
     level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -354,6 +382,7 @@ export const ConfigSchema = Type.Object(
     webhooks: Webhooks,
     limits: Limits,
     billing: Billing,
+    caps: Caps,
     log: Log,
     data_dir: text({
       default: './data',

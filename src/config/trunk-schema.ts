@@ -147,6 +147,12 @@ export const TrunkSchema = Type.Object(
       30,
       'Time between OPTIONS that tell whether the trunk is up; 0: none, it counts as up.',
     ),
+    keep_alive_seconds: count(
+      0,
+      3600,
+      0,
+      'Time between keep-alives (line ends, RFC 5626) that keep the way through a NAT open; 0: none, where OPTIONS do that. The embedded engine alone sends them.',
+    ),
     large_requests_by_tcp: flag(false, 'Send requests above 1,300 bytes by TCP.'),
     tls_verify: flag(
       true,

@@ -243,6 +243,7 @@ function outboundOf(raw: RawTrunk) {
         ? null
         : { expiresSeconds, refresher: refreshers[raw.session_refresher] },
     optionsSeconds: raw.options_seconds,
+    keepAliveSeconds: raw.keep_alive_seconds,
     prefersTcp: raw.large_requests_by_tcp,
   };
 }

@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchema } from 'fastify';
 
 export interface OpenApiOptions {
   readonly version: string;
@@ -16,6 +16,7 @@ export async function registerOpenApi(
       buildLocalReference: (json, _base, _fragment, index) =>
         typeof json.$id === 'string' ? json.$id : `def-${index}`,
     },
+    transform: ({ schema, url }) => ({ schema: withBodyErrors(schema), url }),
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -35,4 +36,16 @@ export async function registerOpenApi(
     void reply.header('cache-control', 'public, max-age=60');
     return app.swagger();
   });
+}
+
+/** What the server itself may say to a body: in the shape that the route has for one it refuses. */
+const BODY_STATUSES = [413, 415, 500];
+
+function withBodyErrors(schema: FastifySchema): FastifySchema {
+  const { body, response } = schema;
+  if (body === undefined || typeof response !== 'object' || response === null) return schema;
+  const refused = new Map(Object.entries(response)).get('400');
+  if (refused === undefined) return schema;
+  const added = Object.fromEntries(BODY_STATUSES.map((status) => [status, refused]));
+  return { ...schema, response: { ...added, ...response } };
 }

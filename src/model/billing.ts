@@ -51,3 +51,22 @@ export interface Charge {
   readonly listPriceMicros: number;
   readonly currency: string;
 }
+
+/** What a workspace may have; null: as much as there is. Days and months are those of UTC. */
+export interface Caps {
+  readonly minutesPerDay: number | null;
+  readonly minutesPerMonth: number | null;
+  /** Answered ones, and every one that we made. */
+  readonly callsPerDay: number | null;
+  readonly callsPerMonth: number | null;
+  /** By list price: so they hold for a demo workspace too. */
+  readonly microsPerDay: number | null;
+  readonly microsPerMonth: number | null;
+  readonly callsAtOnce: number | null;
+  readonly callSecondsMax: number | null;
+  /** How numbers begin that may be called; `+` is everywhere. Beside what the trunks allow. */
+  readonly destinations: readonly string[] | null;
+}
+
+/** Caps that count something over a day or a month. */
+export type CountedCap = Exclude<keyof Caps, 'callsAtOnce' | 'callSecondsMax' | 'destinations'>;

@@ -1,4 +1,5 @@
 import type { Blame, EndReason } from './end-reason.ts';
+import type { AnsweredBy } from './machine-detection.ts';
 import type { TransferRecord } from './transfer.ts';
 import type { TranscriptTurn } from './turn.ts';
 
@@ -15,6 +16,8 @@ export type CallProgress =
   /** The network plays something before the answer (RFC 3960): ringing, or an announcement. */
   | { readonly type: 'early-media'; readonly sipStatus: number }
   | { readonly type: 'answered' }
+  /** Of an outbound call that asked: a person or a machine. */
+  | { readonly type: 'answered-by'; readonly answeredBy: AnsweredBy }
   | { readonly type: 'activity'; readonly activity: 'listening' | 'thinking' | 'speaking' }
   /** A transfer begins, gets on, or is over: as it stands now. */
   | { readonly type: 'transfer'; readonly transfer: TransferRecord }

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { CountedCap } from '../model/billing.ts';
 import type { CallDirection, CallDoor } from '../model/call.ts';
 import { blameOf, END_REASONS, type EndReason } from '../model/end-reason.ts';
 import type { LegReport } from '../model/media.ts';
@@ -29,6 +30,8 @@ export interface Metrics {
   /** The caller cut the agent off. */
   agentInterrupted(): void;
   workerCrashed(): void;
+  /** A workspace came near a cap, or a call was refused by it. */
+  capNotice(cap: CountedCap, level: 'near' | 'reached'): void;
   chatMemoryFailed(): void;
   /** The language model could not answer in public chat. */
   chatReplyFailed(): void;
@@ -188,6 +191,12 @@ function otherMetrics(registry: Registry) {
     'trunkline_chat_memory_failures_total',
     'Memories of people in public chat that could not be brought up to date.',
   );
+  const caps = new Counter({
+    name: 'trunkline_cap_notices_total',
+    help: 'Caps of workspaces that came near or were reached, once for each period.',
+    labelNames: ['cap', 'level'] as const,
+    registers,
+  });
   const http = new Histogram({
     name: 'trunkline_http_request_seconds',
     help: 'HTTP requests, by method and class of status.',
@@ -200,6 +209,7 @@ function otherMetrics(registry: Registry) {
     greetingStarted: (seconds: number) => greeting.observe(seconds),
     agentInterrupted: () => interruptions.inc(),
     workerCrashed: () => crashes.inc(),
+    capNotice: (cap: CountedCap, level: 'near' | 'reached') => caps.inc({ cap, level }),
     chatMemoryFailed: () => memories.inc(),
     chatReplyFailed: () => chatReplies.inc(),
     httpRequest(method: string, status: number, seconds: number) {

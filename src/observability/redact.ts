@@ -7,7 +7,7 @@
  * | IPv4 address outside loopback | its /24: `203.0.113.x` |
  * | IPv6 address outside loopback | its /48: `2001:db8:1::x` |
  * | e-mail address | `…@example.org` |
- * | API keys (`pk_live_…`, `sk-…`), bearer tokens | their prefix and `…` |
+ * | API keys (`pk_live_…`, `sk-…`), tokens and secrets of doors (`ctk_…`, `whsec_…`), bearer tokens | their prefix and `…` |
  * | configured secrets, wherever they stand | `[secret]` |
  */
 
@@ -46,7 +46,7 @@ export function createRedactor(secrets: readonly string[] = []): Redactor {
   };
 }
 
-const KEY = /\b(pk_(?:live|test)_|sk-)[\w-]{6,}/g;
+const KEY = /\b(pk_(?:live|test)_|sk-|ct[ks]_|whsec_)[\w-]{6,}/g;
 const BEARER = /\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi;
 const EMAIL = /[\w.+-]+@((?:[\w-]+\.)+[a-z]{2,})/gi;
 const PLUS_NUMBER = /(\+|%2B)(\d{7,15})\b/gi;

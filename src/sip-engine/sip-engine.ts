@@ -102,6 +102,8 @@ export interface RunningSipEngine {
   stats(): SipEngineStats;
   /** Takes an upgrade from the HTTP server: SIP over WebSocket (RFC 7118), or a refusal. */
   acceptWebSocket(handshake: WebSocketHandshake): void;
+  /** Sends a keep-alive there (CR LF CR LF); false when there is no connection to keep. */
+  keepAlive(protocol: 'udp' | 'tcp' | 'tls', place: Place): boolean;
   /** Another certificate for TLS from now on. Throws when it cannot be used; the former stays. */
   setTlsCertificate(certificate: TlsCertificate): void;
   /** Replaces the list of allowed sources while running. */
@@ -217,6 +219,11 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound, Armour {
 
   acceptWebSocket(handshake: WebSocketHandshake): void {
     this.#webSockets.accept(handshake);
+  }
+
+  keepAlive(protocol: 'udp' | 'tcp' | 'tls', place: Place): boolean {
+    const transport = this.#transports.find((each) => each.protocol === protocol);
+    return transport?.keepAlive(place) ?? false;
   }
 
   setTlsCertificate(certificate: TlsCertificate): void {

@@ -84,12 +84,14 @@ export async function fixedClip(
   sink: ClipEncoder,
   signal: AbortSignal,
 ): Promise<Clip | null> {
-  const key = JSON.stringify([voice.tts.name, voice.name, voice.language, sink.format, clause]);
+  const key = clipKey(voice, clause, sink);
   const known = voice.clips.get(key);
   if (known !== null) return known;
   try {
-    const clip = await renderClip(voice.tts, voice, clause, sink, signal);
-    if (clip !== null) voice.clips.set(key, clip);
+    const whole = await renderWhole(voice, clause, signal);
+    if (whole === null) return null;
+    const clip = { encoded: sink.encode(whole), levels: levelsOf(whole) };
+    voice.clips.set(key, clip);
     return clip;
   } catch (err) {
     if (voice.fallbackTts === voice.tts) throw err;
@@ -99,13 +101,41 @@ export async function fixedClip(
   }
 }
 
-async function renderClip(
-  tts: TextToSpeech,
-  { name, language }: Voice,
+/** Renders the clause once, and keeps it in every one of the formats in which it is missing. */
+export async function warmClips(
+  voice: Voice,
   clause: string,
-  sink: ClipEncoder,
+  encoders: readonly ClipEncoder[],
   signal: AbortSignal,
-): Promise<Clip | null> {
+): Promise<void> {
+  const missing = encoders.filter(
+    (encoder) => voice.clips.get(clipKey(voice, clause, encoder)) === null,
+  );
+  if (missing.length === 0) return;
+  try {
+    const whole = await renderWhole(voice, clause, signal);
+    if (whole === null) return;
+    const levels = levelsOf(whole);
+    for (const encoder of missing) {
+      voice.clips.set(clipKey(voice, clause, encoder), { encoded: encoder.encode(whole), levels });
+      // A whole clause takes some milliseconds, and the ticks of live calls must not wait.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } catch (err) {
+    if (voice.fallbackTts === voice.tts) throw err;
+    return warmClips({ ...voice, tts: voice.fallbackTts, name: '' }, clause, encoders, signal);
+  }
+}
+
+function clipKey({ tts, name, language }: Voice, clause: string, { format }: ClipEncoder): string {
+  return JSON.stringify([tts.name, name, language, format, clause]);
+}
+
+async function renderWhole(
+  { tts, name, language }: Voice,
+  clause: string,
+  signal: AbortSignal,
+): Promise<AudioFrame | null> {
   const frames: AudioFrame[] = [];
   let totalMs = 0;
   for await (const frame of tts.synthesize(once(clause), { signal, voice: name, language })) {
@@ -116,8 +146,7 @@ async function renderClip(
     frames.push({ samples: frame.samples.slice(), sampleRateHz: frame.sampleRateHz });
   }
   if (signal.aborted || frames.length === 0) return null;
-  const whole = joined(frames);
-  return { encoded: sink.encode(whole), levels: levelsOf(whole) };
+  return joined(frames);
 }
 
 function joined(frames: readonly AudioFrame[]): AudioFrame {

@@ -3,7 +3,7 @@ import type { AgentSnapshot } from '../model/agent.ts';
 import { splitClauses } from './clauses.ts';
 import { FIXED_PHRASES } from './fixed-phrases.ts';
 import type { SpeechEngines } from './speech-engines.ts';
-import { type ClipEncoder, fixedClip, type Voice } from './voice.ts';
+import { type ClipEncoder, type Voice, warmClips } from './voice.ts';
 
 /** The provider has this long to render everything; calls meanwhile wait for nothing. */
 const WARM_TIMEOUT_MS = 30_000;
@@ -37,8 +37,6 @@ export async function warmAgent(
   ];
   // Greetings first, in every codec: the first caller waits for nothing else.
   for (const text of texts) {
-    for (const clause of splitClauses(text)) {
-      for (const encoder of encoders) await fixedClip(voice, clause, encoder, signal);
-    }
+    for (const clause of splitClauses(text)) await warmClips(voice, clause, encoders, signal);
   }
 }

@@ -99,3 +99,43 @@ export const LEDGER = `
     updated_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;
+
+/**
+ * Caps of workspaces, and what is held back for calls that have not ended: all that each may come
+ * to, so that calls in progress cannot pass a cap together. The entry of a call takes the place
+ * of its hold.
+ */
+export const CAPS = `
+  CREATE TABLE workspace_caps (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    set_by TEXT NOT NULL CHECK (set_by IN ('operator', 'owner')),
+    caps_json TEXT NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, set_by)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE call_holds (
+    call_id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL,
+    instance_id TEXT NOT NULL REFERENCES instances (id),
+    day TEXT NOT NULL,
+    seconds INTEGER NOT NULL,
+    micros INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX call_holds_by_workspace ON call_holds (workspace_id, day, currency, seconds, micros);
+  CREATE INDEX call_holds_by_instance ON call_holds (instance_id);
+  CREATE TRIGGER ledger_entry_frees AFTER INSERT ON ledger_entries BEGIN
+    DELETE FROM call_holds WHERE call_id = NEW.call_id;
+  END;
+
+  -- Said once for each cap and period, whichever process sees it first.
+  CREATE TABLE cap_notices (
+    id TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER cap_notices_prune AFTER INSERT ON cap_notices BEGIN
+    DELETE FROM cap_notices WHERE at_ms < NEW.at_ms - 40 * 86400000;
+  END;
+`;

@@ -1,4 +1,4 @@
-import type { Rate, RateCard } from '../model/billing.ts';
+import type { Caps, Rate, RateCard } from '../model/billing.ts';
 import type { WorkspaceId } from '../model/ids.ts';
 import type { Connection, SqlRow } from './connection.ts';
 import { jsonOf, nullableText, textOf } from './rows.ts';
@@ -10,6 +10,9 @@ export interface BillingTerms {
   readonly type: WorkspaceType;
   /** null: none were set, and calls cost nothing. */
   readonly rates: RateCard | null;
+  /** null: none were set. */
+  readonly operatorCaps: Caps | null;
+  readonly ownerCaps: Caps | null;
 }
 
 export interface BillingTermsRepository {
@@ -20,9 +23,15 @@ export interface BillingTermsRepository {
    * has live calls that will be, in another currency: sums must stay sums.
    */
   setRates(id: WorkspaceId, card: RateCard, atMs: number): Promise<boolean>;
+  /** Replaces all that this one had set. */
+  setCaps(id: WorkspaceId, by: 'operator' | 'owner', caps: Caps, atMs: number): Promise<void>;
 }
 
-const TERMS = `SELECT workspaces.type, workspace_rates.currency, workspace_rates.rates_json
+const TERMS = `SELECT workspaces.type, workspace_rates.currency, workspace_rates.rates_json,
+    (SELECT caps_json FROM workspace_caps
+      WHERE workspace_id = workspaces.id AND set_by = 'operator') AS operator_caps_json,
+    (SELECT caps_json FROM workspace_caps
+      WHERE workspace_id = workspaces.id AND set_by = 'owner') AS owner_caps_json
   FROM workspaces LEFT JOIN workspace_rates ON workspace_rates.workspace_id = workspaces.id
   WHERE workspaces.id = ?1`;
 
@@ -42,6 +51,17 @@ const SET_RATES: WriteStatement = {
     RETURNING workspace_id AS id`,
 };
 
+const SET_CAPS: WriteStatement = {
+  name: 'workspace-caps-set',
+  rank: 1,
+  sql: `INSERT INTO workspace_caps (workspace_id, set_by, caps_json, updated_at_ms)
+    SELECT w.value ->> 0, w.value ->> 1, w.value ->> 2, w.value ->> 3 FROM json_each(?1) AS w
+    WHERE true
+    ON CONFLICT (workspace_id, set_by) DO UPDATE SET caps_json = excluded.caps_json,
+      updated_at_ms = excluded.updated_at_ms
+    RETURNING workspace_id AS id`,
+};
+
 export function createBillingTermsRepository(
   writes: WriteQueue,
   reader: Connection,
@@ -57,6 +77,11 @@ export function createBillingTermsRepository(
       const [isTaken = false] = await writes.write({ statement: SET_RATES, id, subject: id, row });
       return isTaken;
     },
+
+    async setCaps(id, by, caps, atMs) {
+      const row = [id, by, JSON.stringify(caps), atMs];
+      await writes.write({ statement: SET_CAPS, id, subject: id, row });
+    },
   };
 }
 
@@ -64,7 +89,13 @@ function toTerms(row: SqlRow): BillingTerms {
   const currency = nullableText(row, 'currency');
   return {
     type: textOf(row, 'type') === 'demo' ? 'demo' : 'standard',
+    operatorCaps: capsOf(row, 'operator_caps_json'),
+    ownerCaps: capsOf(row, 'owner_caps_json'),
     rates:
       currency === null ? null : { currency, rates: jsonOf<readonly Rate[]>(row, 'rates_json') },
   };
+}
+
+function capsOf(row: SqlRow, column: string): Caps | null {
+  return row[column] === null ? null : jsonOf<Caps>(row, column);
 }

@@ -107,3 +107,21 @@ export const WEBHOOKS = `
   CREATE INDEX webhook_deliveries_finished ON webhook_deliveries (finished_at_ms)
     WHERE finished_at_ms IS NOT NULL;
 `;
+
+/** Numbers of trunks that were given to workspaces, each to one. */
+export const PHONE_NUMBERS = `
+  CREATE TABLE phone_numbers (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    e164 TEXT NOT NULL UNIQUE,
+    friendly_name TEXT NOT NULL,
+    agent_id TEXT REFERENCES agents (id) ON DELETE SET NULL,
+    outbound_agent_id TEXT REFERENCES agents (id) ON DELETE SET NULL,
+    trunk TEXT,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX phone_numbers_by_workspace ON phone_numbers (workspace_id, created_at_ms, id);
+  CREATE INDEX phone_numbers_by_agent ON phone_numbers (agent_id);
+  CREATE INDEX phone_numbers_by_outbound_agent ON phone_numbers (outbound_agent_id);
+`;

@@ -56,12 +56,23 @@ const STOP: WriteStatement = {
 };
 
 const WITH_LIVE_CALLS = `SELECT * FROM instances WHERE id IN
-  (SELECT instance_id FROM calls INDEXED BY calls_live WHERE ended_at_ms IS NULL)`;
+  (SELECT instance_id FROM calls INDEXED BY calls_live WHERE ended_at_ms IS NULL)
+  OR id IN (SELECT instance_id FROM call_holds)`;
+
+/** Of a call that began, and died before its first row. Those of others end with their calls. */
+const FREE: WriteStatement = {
+  name: 'call-holds-free',
+  rank: 8,
+  sql: `DELETE FROM call_holds
+    WHERE instance_id IN (SELECT value ->> 0 FROM json_each(?1)) AND NOT EXISTS
+      (SELECT 1 FROM calls WHERE calls.id = call_holds.call_id AND ended_at_ms IS NULL)
+    RETURNING call_id AS id`,
+};
 
 export function createInstanceLease(options: InstanceLeaseOptions): InstanceLease {
   const { instanceId: id, writes, connection, nowMs, leaseMs } = options;
-  const write = async (statement: WriteStatement, row: (string | number)[]) => {
-    await writes.write({ statement, id, subject: id, row });
+  const write = async (statement: WriteStatement, row: (string | number)[], subject = id) => {
+    await writes.write({ statement, id: subject, subject, row });
   };
 
   return {
@@ -91,7 +102,9 @@ export function createInstanceLease(options: InstanceLeaseOptions): InstanceLeas
         id: textOf(row, 'id'),
         heartbeatAtMs: numberOf(row, 'heartbeat_at_ms'),
       }));
-      return closeOrphans({ writes, connection }, dead, options.chargeOf);
+      const closed = await closeOrphans({ writes, connection }, dead, options.chargeOf);
+      await Promise.all(dead.map((instance) => write(FREE, [instance.id], instance.id)));
+      return closed;
     },
 
     stop: () => write(STOP, [id, nowMs()]),

@@ -8,10 +8,12 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
-import { LEDGER } from './billing-migrations.ts';
+import { AUDIT } from './audit-migrations.ts';
+import { CAPS, LEDGER } from './billing-migrations.ts';
+import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
-import { CLICK_TO_CALL, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
+import { CLICK_TO_CALL, PHONE_NUMBERS, SIMULATOR, WEBHOOKS } from './door-migrations.ts';
 import { storageError } from './storage-error.ts';
 import { CALL_TRANSFERS } from './transfer-migrations.ts';
 
@@ -138,6 +140,10 @@ const MIGRATIONS: readonly string[] = [
   CALL_TRANSFERS,
   WEBHOOKS,
   SIMULATOR,
+  PHONE_NUMBERS,
+  CAPS,
+  CALL_SEARCHES,
+  AUDIT,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -29,7 +29,7 @@ export interface GoneInstance {
 const CALLS_AT_ONCE = 256;
 
 /** The call's last turn counts as a sign of life too. */
-const ORPHANS = `SELECT calls.id, workspace_id, answered_at_ms, tariff_json, max(
+const ORPHANS = `SELECT calls.id, workspace_id, answered_at_ms, tariff_json, is_test, max(
       gone.value ->> 1,
       started_at_ms,
       coalesce(answered_at_ms, 0),
@@ -86,9 +86,12 @@ async function close(
   const endedAtMs = numberOf(row, 'gone_at_ms');
   const tariff = row.tariff_json === null ? null : jsonOf<Tariff>(row, 'tariff_json');
   const charge = chargeOf({ tariff, answeredAtMs, endedAtMs });
+  // A simulated call was nobody's.
+  const entries =
+    row.is_test === 1 ? [] : [ledgerWrite(id, { endedAtMs, reason: 'daemon-crashed' }, charge)];
   const [isTaken = false] = await writes.write(
     { statement: CLOSE, id, subject: id, row: [id, endedAtMs, answeredAtMs] },
-    ledgerWrite(id, { endedAtMs, reason: 'daemon-crashed' }, charge),
+    ...entries,
   );
   const workspaceId = asWorkspaceId(textOf(row, 'workspace_id'));
   return isTaken ? { id, workspaceId, endedAtMs } : null;

@@ -5,11 +5,13 @@ import { randomId } from '../lib/random-id.ts';
 import type { SealedBox } from '../lib/sealed-box.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
+import { type AuditRepository, createAuditRepository } from './audit-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
 import {
   type BillingTermsRepository,
   createBillingTermsRepository,
 } from './billing-terms-repository.ts';
+import { type CallHoldRepository, createCallHoldRepository } from './call-hold-repository.ts';
 import { type CallRepository, createCallRepository } from './call-repository.ts';
 import { type ChatMemoryRepository, createChatMemoryRepository } from './chat-memory-repository.ts';
 import { type ChatRepository, createChatRepository } from './chat-repository.ts';
@@ -28,6 +30,10 @@ import { migrate } from './migrations.ts';
 import type { ChargeOf, OrphanedCall } from './orphans.ts';
 import { createPublicLinkRepository, type PublicLinkRepository } from './public-link-repository.ts';
 import { storageError, type StorageErrorCode } from './storage-error.ts';
+import {
+  createPhoneNumberRepository,
+  type PhoneNumberRepository,
+} from './phone-number-repository.ts';
 import {
   createPublicAdmissionRepository,
   type PublicAdmissionRepository,
@@ -77,12 +83,15 @@ export interface Storage {
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
   readonly usage: UsageRepository;
+  readonly audit: AuditRepository;
+  readonly callHolds: CallHoldRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
   readonly webCalls: WebCallRepository;
   readonly clickToCall: ClickToCallRepository;
   readonly webhooks: WebhookRepository;
+  readonly phoneNumbers: PhoneNumberRepository;
   readonly webhookSecrets: WebhookSecretRepository;
   readonly instantLinks: InstantLinkRepository;
   readonly publicAdmissions: PublicAdmissionRepository;
@@ -141,12 +150,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
       usage: createUsageRepository(reader),
+      audit: createAuditRepository({ writes, reader }),
+      callHolds: createCallHoldRepository({ writes, reader, instanceId }),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),
       webCalls: createWebCallRepository(writes, reader),
       clickToCall: createClickToCallRepository(writes, reader, sealedBox),
       webhooks: createWebhookRepository({ writes, reader, db }),
+      phoneNumbers: createPhoneNumberRepository({ writes, reader, db }),
       webhookSecrets: createWebhookSecretRepository(writes, reader, sealedBox),
       instantLinks: createInstantLinkRepository(writes, reader),
       publicAdmissions: createPublicAdmissionRepository({ writes, reader, instanceId }),

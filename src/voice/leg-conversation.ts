@@ -83,6 +83,8 @@ export class LegConversation {
       engines: this.#options.speech,
       detection,
       onDecided: (action, answeredBy) => {
+        const { legId, post } = this.#options;
+        post({ type: 'callee-known', legId, answeredBy });
         const told = { ...message, variables: { ...variables, answered_by: answeredBy } };
         try {
           this.#act(action, told, detection.message);

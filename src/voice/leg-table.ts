@@ -99,6 +99,8 @@ export class LegTable {
         return events.onTurn(message.turn);
       case 'caption':
         return events.onCaption(message.caption);
+      case 'callee-known':
+        return events.onCalleeKnown(message.answeredBy);
       case 'conversation-changed':
         return events.onActivity(message.activity);
       case 'transfer-wanted':

@@ -1,7 +1,7 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
-import type { MachineDetection } from '../model/machine-detection.ts';
+import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
@@ -181,6 +181,7 @@ export type FromWorker =
   | LegFailed
   | TurnFinished
   | CaptionChanged
+  | CalleeKnown
   | ConversationChanged
   | TransferWanted
   | DigitsWanted
@@ -250,6 +251,13 @@ export interface CaptionChanged {
   readonly type: 'caption';
   readonly legId: LegId;
   readonly caption: Caption;
+}
+
+/** Who took the call, where that was asked: the call goes on accordingly. At most once. */
+export interface CalleeKnown {
+  readonly type: 'callee-known';
+  readonly legId: LegId;
+  readonly answeredBy: AnsweredBy;
 }
 
 /** What the conversation is doing, for live views. */

@@ -1,5 +1,5 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
-import type { MachineDetection } from '../model/machine-detection.ts';
+import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
@@ -12,6 +12,8 @@ export interface VoiceLegEvents {
   onTurn(turn: TranscriptTurn): void;
   /** Only while the leg is watched. */
   onCaption(caption: Caption): void;
+  /** Who took the call, where that was asked. At most once. */
+  onCalleeKnown(answeredBy: AnsweredBy): void;
   onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
   /** The agent wants to put the caller through, and is silent until it is told that it failed. */
   onTransferWanted(target: TransferTarget, failed: (why: string) => void): void;

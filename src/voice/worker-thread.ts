@@ -29,7 +29,7 @@ export interface WorkerThreadOptions {
   onExit(error: Error | null): void;
 }
 
-const READY_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 30_000;
 /** A thread that does not end within this is stuck, and nothing is lost with it any more. */
 const STOP_TIMEOUT_MS = 3_000;
 /** Heap of one worker; a leak ends that worker, not the daemon. */

@@ -1,9 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
+import { benchApi } from './api.ts';
 import { benchBilling } from './billing.ts';
 import { benchFlood } from './flood.ts';
 import { benchGrowth } from './growth.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
-import type { Percentiles } from './percentiles.ts';
+import { findChromium } from '../support/browser.ts';
+import { type Percentiles, percentiles } from './percentiles.ts';
 import { benchSignaling, benchSippReference } from './signaling.ts';
 import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } from './speech.ts';
 import { benchStart } from './start.ts';
@@ -23,6 +26,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   browser,
   calls,
   storage,
+  api,
   billing,
   start,
   flood: floodSection,
@@ -81,6 +85,8 @@ async function signaling(): Promise<void> {
       what,
       calls: figures.completed,
       'CPU ms/call': rounded(figures.cpuPerCallMs, 3),
+      'of the first 400':
+        figures.coldCpuPerCallMs === undefined ? '' : rounded(figures.coldCpuPerCallMs, 3),
       'answer p50 ms': rounded(figures.answerP50Ms, 1),
       'answer p99 ms': rounded(figures.answerP99Ms, 1),
     });
@@ -108,6 +114,10 @@ async function media(): Promise<void> {
   for (const legs of [1, 50, 100]) {
     rows.push(mediaRow(await benchMedia('plain-node', 'pcmu', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs)));
+    for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'] as const) {
+      rows.push(mediaRow(await benchMedia('trunkline', 'pcmu', legs, { suite })));
+    }
+    rows.push(mediaRow(await benchMedia('trunkline', 'g722', legs)));
     rows.push(mediaRow(await benchMedia('trunkline', 'opus', legs)));
   }
   print(rows);
@@ -158,6 +168,24 @@ async function browser(): Promise<void> {
     }
   }
   print(rows);
+  if (findChromium() === null) {
+    console.log('Chromium is not installed: what a person waits for was not measured.');
+    return;
+  }
+  const waits: Row[] = [];
+  for (const transport of ['offer', 'sip-js', 'js-sip'] as const) {
+    const what = `${transport}: call to first audio, ms`;
+    waits.push(percentileRow(what, percentiles(firstAudioOf(transport))));
+  }
+  print(waits);
+}
+
+/** In a process of its own: a page is another world. */
+function firstAudioOf(transport: string): readonly number[] {
+  const script = new URL('../browser/first-audio.ts', import.meta.url).pathname;
+  const args = ['--import', 'ts-blank-space/register', script, transport, '5'];
+  const waits: unknown = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+  return Array.isArray(waits) ? waits.map(Number) : [];
 }
 
 async function speech(): Promise<void> {
@@ -256,6 +284,19 @@ async function storage(): Promise<void> {
       count,
       'CPU µs': rounded(cpuMicrosecondsEach, 1),
       'elapsed µs': rounded(elapsedMicrosecondsEach, 1),
+    })),
+  );
+}
+
+async function api(): Promise<void> {
+  const figures = await benchApi();
+  print(
+    figures.map(({ name, count, cpuMicrosecondsEach, ms }) => ({
+      what: name,
+      count,
+      'CPU µs': rounded(cpuMicrosecondsEach, 0),
+      'p50 ms': rounded(ms.p50),
+      'p99 ms': rounded(ms.p99),
     })),
   );
 }

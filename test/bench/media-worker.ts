@@ -5,8 +5,9 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { MediaEngine } from '../../src/media/media-engine.ts';
 import type { RtpLeg } from '../../src/media/rtp-leg.ts';
-import type { CodecName, RtpParameters } from '../../src/model/media.ts';
+import type { CodecName, RtpParameters, SrtpKeys } from '../../src/model/media.ts';
 import { tone } from '../support/audio.ts';
+import { benchKeys } from './bench-keys.ts';
 
 /** What the bench asks of one worker. */
 export interface MediaBenchJob {
@@ -15,6 +16,8 @@ export interface MediaBenchJob {
   /** Where each leg sends: the ports of the far phones. */
   readonly remotePorts: readonly number[];
   readonly opus: 'native' | 'wasm';
+  /** SRTP both ways; null: plain RTP. */
+  readonly suite: SrtpKeys['suite'] | null;
 }
 
 const PAYLOAD_TYPE: Record<CodecName, number> = { pcmu: 0, pcma: 8, g722: 9, opus: 111 };
@@ -38,7 +41,7 @@ function parametersTo(port: number): RtpParameters {
     rtcpMux: true,
     remoteRtcpPort: port,
     direction: 'sendrecv',
-    srtp: null,
+    srtp: job.suite === null ? null : { local: benchKeys(job.suite), remote: benchKeys(job.suite) },
   };
 }
 
@@ -70,6 +73,7 @@ async function runTrunkline(): Promise<() => Record<string, number>> {
   parentPort?.postMessage({ ports: legs.map((leg) => leg.local.port) });
   return () => ({
     received: legs.reduce((sum, leg) => sum + leg.report().packetsReceived, 0),
+    unauthenticated: legs.reduce((sum, leg) => sum + leg.report().packetsUnauthenticated, 0),
     concealed: legs.reduce((sum, leg) => sum + leg.report().framesConcealed, 0),
     latenessP99Ms: engine.lateness.quantileMs(0.99),
     latenessMaxMs: engine.lateness.maxMs,

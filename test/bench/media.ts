@@ -51,13 +51,17 @@ export async function benchMedia(
   kind: MediaBenchJob['kind'],
   codec: CodecName,
   legs: number,
-  opus: 'native' | 'wasm' = 'native',
+  { opus = 'native', suite = null }: Partial<Pick<MediaBenchJob, 'opus' | 'suite'>> = {},
 ): Promise<MediaBenchResult> {
-  const phones = fork(new URL('media-phones.ts', import.meta.url), [codec, String(legs)], {
-    execArgv: ['--import', 'ts-blank-space/register'],
-  });
+  const phones = fork(
+    new URL('media-phones.ts', import.meta.url),
+    [codec, String(legs), suite ?? 'plain'],
+    {
+      execArgv: ['--import', 'ts-blank-space/register'],
+    },
+  );
   const { ports: remotePorts } = (await message(phones)) as { ports: number[] };
-  const job: MediaBenchJob = { kind, codec, opus, remotePorts };
+  const job: MediaBenchJob = { kind, codec, opus, suite, remotePorts };
   const worker = new Worker(new URL('media-worker.ts', import.meta.url), { workerData: job });
   try {
     phones.send((await message(worker)) as { ports: number[] });
@@ -71,7 +75,7 @@ export async function benchMedia(
     worker.postMessage('end');
     const figures = (await message(worker)) as WorkerFigures;
     return {
-      name: `${kind} ${codec}${codec === 'opus' ? ` (${opus})` : ''}`,
+      name: `${kind} ${codec}${codec === 'opus' ? ` (${opus})` : ''}${suite === null ? '' : ` ${suite}`}`,
       legs,
       cpuPercentPerLeg: (figures.cpuMs / elapsedMs / legs) * 100,
       pacingMs: percentiles(figures.deviationsMs),

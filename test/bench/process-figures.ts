@@ -13,3 +13,16 @@ export function cpuSeconds(pid: number): number {
 export function residentKib(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
+
+const IDLE_PERCENT = 4;
+const IDLE_WITHIN_MS = 90_000;
+
+/** Resolves when the process has hardly used a core for two seconds: nothing is warming up. */
+export async function untilIdle(pid: number): Promise<void> {
+  const deadline = Date.now() + IDLE_WITHIN_MS;
+  for (let isIdle = false; !isIdle && Date.now() < deadline; ) {
+    const before = cpuSeconds(pid);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    isIdle = ((cpuSeconds(pid) - before) / 2) * 100 < IDLE_PERCENT;
+  }
+}

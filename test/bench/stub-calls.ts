@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Gateway } from '../support/gateway.ts';
 import type { FarmReport } from './caller-farm.ts';
-import { cpuSeconds, residentKib } from './process-figures.ts';
+import { cpuSeconds, residentKib, untilIdle } from './process-figures.ts';
 import { hasTcpdump, Wire, type WireFigures } from './wire.ts';
 
 const MEASURE_SECONDS = 20;
@@ -48,6 +48,7 @@ export async function benchStubCalls(
     await gateway.changeAgent({ greeting_text: GREETING });
     // One call first: what is loaded or compiled once is not a call's cost.
     await farmReport(farm(gateway, codec, 1, 8));
+    await untilIdle(gateway.process.pid ?? 0);
     return await measured(gateway, codec, calls);
   } finally {
     await gateway.stop();

@@ -19,7 +19,7 @@ const TITLE = 'How was your visit?';
 const INFO = 'We would like to hear from you.\n<b>Nothing</b> is recorded.';
 
 describe('the page of an instant voice link', function () {
-  this.timeout(60_000);
+  this.timeout(150_000);
   let gateway: Gateway;
   let browser: TestBrowser | null = null;
   let page: Page;
@@ -31,7 +31,7 @@ describe('the page of an instant voice link', function () {
     if (findChromium() === null || !hasTestCaller) this.skip();
     const speech = joined(lineSilence(4000), callerSays('good morning', 'slt'), lineSilence(3000));
     writeWav(microphone, speech, 8000);
-    gateway = await Gateway.start();
+    gateway = await Gateway.start({ isBuilt: true });
   });
   after(async () => {
     await gateway?.stop();
@@ -97,6 +97,30 @@ describe('the page of an instant voice link', function () {
     await page.getByRole('button', { name: 'Hang up' }).click();
     await page.getByRole('alert').getByText('This link has been used').waitFor();
     assert.equal((await gateway.endOf(call.call_id)).end_reason, 'caller-hung-up');
+  });
+
+  it('SEED-99: is warned and then cut by the gateway when its time is up', async function () {
+    this.timeout(150_000);
+    // Played over and over: somebody who never stops talking.
+    const talking = join(folder, 'talking.wav');
+    const said = [lineSilence(3000), callerSays('what time is it', 'slt'), lineSilence(4000)];
+    writeWav(talking, joined(...said), 8000);
+    const { token } = await link({ timeLimitMinutes: 1 });
+    browser = await startBrowser({ microphone: talking });
+    await open(token);
+    await page.getByText('up to 1 minute.').waitFor();
+    await page.getByRole('button', { name: 'Start the call' }).click();
+    const call = await gateway.nextCall();
+    await page.locator('.clock.is-short').waitFor({ timeout: 60_000 });
+    await page.getByText('The time for this call was up.').waitFor({ timeout: 60_000 });
+    const ended = await gateway.endOf(call.call_id);
+    assert.equal(ended.end_reason, 'time-limit');
+    // At the latest five seconds after; and some for a busy machine to write it down.
+    assert.ok(Number(ended['duration_seconds']) < 68, String(ended['duration_seconds']));
+    assert.ok(
+      ended.transcript?.some(({ text }) => /seconds|minute/i.test(text)),
+      'it was warned',
+    );
   });
 
   it('SEED-98: says that a link is off, unknown, or cannot be asked for', async () => {

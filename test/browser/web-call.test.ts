@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { findChromium, startBrowser, type TestBrowser, writeWav } from '../support/browser.ts';
+import { freeTcpPort } from '../support/free-port.ts';
 import { Gateway } from '../support/gateway.ts';
 import { heardByPage, quietAgain, recordPage } from './page-recorder.ts';
 import { callerSays, hasTestCaller, joined, lineSilence } from '../support/test-caller.ts';
@@ -26,7 +27,7 @@ const DECOYS = [
 ];
 
 describe('a call from the try page to the daemon', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let gateway: Gateway;
   let transcriber: Transcriber;
   let browser: TestBrowser | null = null;
@@ -36,7 +37,10 @@ describe('a call from the try page to the daemon', function () {
 
   before(async function () {
     if (findChromium() === null || !hasTestCaller) this.skip();
-    [gateway, transcriber] = await Promise.all([Gateway.start(), Transcriber.load()]);
+    [gateway, transcriber] = await Promise.all([
+      Gateway.start({ isBuilt: true }),
+      Transcriber.load(),
+    ]);
     await gateway.changeAgent({ greeting_text: GREETING });
   });
   after(async () => {
@@ -131,6 +135,36 @@ describe('a call from the try page to the daemon', function () {
     assert.equal((await gateway.endOf(id)).end_reason, 'operator-hung-up');
   });
 
+  it('SEED-14: goes on when the link is turned off, and SEED-15: no other begins', async () => {
+    const id = await call(lineSilence(7000), callerSays('flip a coin', 'slt'));
+    const share = async (shareable: boolean) => {
+      const response = await gateway.api('/v1/agents/agt_demo/shareable', {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ shareable }),
+      });
+      assert.equal(response.status, 200);
+    };
+    await share(false);
+    try {
+      await gateway.callWhen(id, 'answered', (_, turns) =>
+        turns.some(({ text }) => text === HEADS),
+      );
+      await page.getByRole('button', { name: 'Hang up' }).click();
+      await page.getByText('You hung up.').waitFor();
+      await page.getByRole('button', { name: 'Call again' }).click();
+      await page.getByRole('alert').getByText('This link is not active').waitFor();
+    } finally {
+      await share(true);
+    }
+  });
+
+  it('ends when the agent hangs up, and the page says so', async () => {
+    const id = await call(lineSilence(6000), callerSays('goodbye', 'slt'));
+    await page.getByText('The agent hung up.').waitFor({ timeout: 60_000 });
+    assert.equal((await gateway.endOf(id)).end_reason, 'agent-hung-up');
+  });
+
   it('ends when the page is closed', async () => {
     const id = await call(lineSilence(1000));
     await quietAgain(page);
@@ -153,5 +187,37 @@ describe('a call from the try page to the daemon', function () {
     assert.equal((await gateway.call(id)).end_reason, null);
     await page.getByRole('button', { name: 'Hang up' }).click();
     assert.equal((await gateway.endOf(id)).end_reason, 'caller-hung-up');
+  });
+});
+
+describe('a call from the try page when the daemon is restarted', function () {
+  this.timeout(120_000);
+
+  it('ends with a word, and the page calls the next daemon', async function () {
+    if (findChromium() === null) this.skip();
+    const folder = mkdtempSync(join(tmpdir(), 'trunkline-restart-'));
+    const env = { TRUNKLINE_HTTP_PORT: String(await freeTcpPort()) };
+    const start = () => Gateway.start({ env, dataDir: folder, isBuilt: true });
+    let gateway = await start();
+    const browser = await startBrowser();
+    try {
+      const page = await browser.context.newPage();
+      await page.goto(`${gateway.httpUrl}/try/agt_demo`);
+      await page.getByRole('button', { name: 'Start the call' }).click();
+      await page.locator('[data-state=speaking]').waitFor();
+      await gateway.stop();
+      await page.getByText('The service is being restarted.').waitFor();
+      await page.getByRole('button', { name: 'Call again' }).click();
+      await page.getByRole('alert').getByText('No connection').waitFor();
+      gateway = await start();
+      await page.getByRole('button', { name: 'Start the call' }).click();
+      await page.locator('[data-state=speaking]').waitFor();
+      const reasons = (await gateway.calls()).map(({ end_reason: reason }) => reason);
+      assert.deepEqual(reasons, [null, 'stopped-by-operator']);
+    } finally {
+      await browser.close();
+      await gateway.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

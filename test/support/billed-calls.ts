@@ -1,9 +1,10 @@
-import { CallMeter } from '../../src/billing/call-meter.ts';
-import { TermsBook } from '../../src/billing/terms-book.ts';
+import type { CapNotice } from '../../src/billing/budget.ts';
+import type { TermsBook } from '../../src/billing/terms-book.ts';
 import { journalOf } from '../../src/call-journal.ts';
 import type { CallRecord } from '../../src/model/call.ts';
 import type { NewCall } from '../../src/storage/call-repository.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { testMeter } from './billing.ts';
 import { newCall } from './storage.ts';
 
 /** A call that happened: how long it was, null for one that was not answered. */
@@ -12,10 +13,12 @@ export interface PastCall extends Partial<NewCall> {
 }
 
 /** Writes calls as the daemon does: metered, and with their ledger entries. */
-export function billedCalls(storage: Storage, terms?: TermsBook) {
-  const book =
-    terms ?? new TermsBook({ repository: () => storage.billingTerms, clockMs: () => Date.now() });
-  const meter = new CallMeter({ terms: book, currency: 'USD' });
+export function billedCalls(
+  storage: Storage,
+  terms?: TermsBook,
+  onCap?: (notice: CapNotice) => void,
+) {
+  const meter = testMeter(() => storage, terms, onCap);
   const journal = journalOf(storage, meter);
 
   const begin = async (id: string, change: Parameters<typeof newCall>[1]): Promise<CallRecord> => {

@@ -4,24 +4,19 @@
  * Arguments: database file, name of the round.
  */
 import { writeSync } from 'node:fs';
-import { CallMeter } from '../../src/billing/call-meter.ts';
-import { TermsBook } from '../../src/billing/terms-book.ts';
 import { journalOf } from '../../src/call-journal.ts';
 import type { CallRecord } from '../../src/model/call.ts';
 import { asCallId } from '../../src/model/ids.ts';
 import { silentLogger } from '../../src/observability/logger.ts';
 import { openStorage, type Storage } from '../../src/storage/storage.ts';
+import { testMeter } from './billing.ts';
 import { newCall, newTurn, PAYING_WORKSPACE_ID } from './storage.ts';
 
 const [, , file = '', round = ''] = process.argv;
 const CALLS_AT_ONCE = 40;
 const CALLS_MAX = 100_000;
 
-const terms = new TermsBook({
-  repository: (): Storage['billingTerms'] => storage.billingTerms,
-  clockMs: () => performance.now(),
-});
-const meter = new CallMeter({ terms, currency: 'EUR' });
+const meter = testMeter((): Storage => storage);
 const storage = await openStorage({
   file,
   log: silentLogger(),

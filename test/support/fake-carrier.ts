@@ -82,6 +82,10 @@ export class FakeCarrier extends EventEmitter {
   optionsStatus = 200;
   /** What becomes of a call; until set, it rings for ever. */
   onInvite: (call: CarrierCall) => void = (call) => call.respond(180);
+  /** Keep-alives as they came, by their transport. */
+  readonly keepAlives: string[] = [];
+  /** Answers those that come over connections. */
+  answersPings = true;
   /** Answers to requests that were sent by hand. */
   onStray: (message: CarrierMessage) => void = () => {};
   /** Contact of the registered client, by its user; absent: not registered. */
@@ -100,6 +104,10 @@ export class FakeCarrier extends EventEmitter {
     this.#udp = udp;
     this.#tcp = tcp;
     udp.on('message', (data, { address, port }) => {
+      if (/^(\r\n)+$/.test(data.toString('utf8'))) {
+        this.#keptAlive('udp');
+        return;
+      }
       const send = (text: string) => udp.send(text, port, address, () => {});
       this.#receive(data.toString('utf8'), { transport: 'udp', address, port, send });
     });
@@ -138,6 +146,19 @@ export class FakeCarrier extends EventEmitter {
     return (this.#tls.address() as AddressInfo).port;
   }
 
+  /** From now on nobody can connect by TCP. */
+  async closeTcp(): Promise<void> {
+    this.disconnect();
+    const closed = once(this.#tcp, 'close');
+    this.#tcp.close();
+    await closed;
+  }
+
+  #keptAlive(transport: string): void {
+    this.keepAlives.push(transport);
+    this.emit('keep-alive');
+  }
+
   /** Cuts all connections. */
   disconnect(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -153,15 +174,16 @@ export class FakeCarrier extends EventEmitter {
   }
 
   get port(): number {
-    return (this.#tcp.address() as AddressInfo).port;
+    return this.#udp.address().port;
   }
 
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    const closed = [once(this.#tcp, 'close'), once(this.#udp, 'close')];
+    const closed = [once(this.#udp, 'close')];
+    if (this.#tcp.listening) closed.push(once(this.#tcp, 'close'));
     if (this.#tls !== null) closed.push(once(this.#tls, 'close'));
     this.#tls?.close();
-    this.#tcp.close();
+    if (this.#tcp.listening) this.#tcp.close();
     this.#udp.close();
     await Promise.all(closed);
   }
@@ -201,6 +223,10 @@ export class FakeCarrier extends EventEmitter {
     socket.on('data', (data) => {
       buffered += data.toString('utf8');
       for (;;) {
+        if (buffered.startsWith('\r\n\r\n')) {
+          this.#keptAlive(transport);
+          if (this.answersPings) socket.write('\r\n');
+        }
         buffered = buffered.replace(/^(\r\n)+/, '');
         const blank = buffered.indexOf('\r\n\r\n');
         if (blank === -1) return;

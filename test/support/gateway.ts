@@ -53,7 +53,7 @@ export interface CallView {
   readonly [field: string]: unknown;
 }
 
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
 const root = new URL('../..', import.meta.url).pathname;
 

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
 import { SignedTokens } from '../../src/access/signed-tokens.ts';
 import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
-import { TermsBook } from '../../src/billing/terms-book.ts';
+import { auditTrail } from '../../src/http/audit-trail.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { moneyRoutes } from '../../src/http/money-routes.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
@@ -17,6 +17,7 @@ import { asWorkspaceId } from '../../src/model/ids.ts';
 import { newApiKey, type Scope } from '../../src/storage/api-key-repository.ts';
 import { Connection } from '../../src/storage/connection.ts';
 import { DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
+import { testTerms } from './billing.ts';
 import { watchAnswers } from './described-answers.ts';
 import { temporaryStorage } from './storage.ts';
 
@@ -39,10 +40,7 @@ export async function testServer(options: TestServerOptions = {}) {
   const signed = new SignedTokens(webCalls, nowMs);
   const tokens = createWebCallTokens({ signed, agents, sharedKeys, apiKeys, webCalls, nowMs });
   const links = createInstantLinkDoor(storage.instantLinks, nowMs);
-  const terms = new TermsBook({
-    repository: () => storage.billingTerms,
-    clockMs: () => performance.now(),
-  });
+  const terms = testTerms(() => storage);
   const hungUp: string[] = [];
   const logLines: string[] = [];
   let health: HealthReport = { status: 'ok', reasons: [] };
@@ -73,6 +71,12 @@ export async function testServer(options: TestServerOptions = {}) {
     trustedProxies: [],
     routes: [
       watcher,
+      auditTrail({
+        auth,
+        audit: () => storage.audit,
+        onError: (error) => assert.fail(String(error)),
+        nowMs,
+      }),
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
       moneyRoutes({ auth, storage: () => storage, terms, nowMs, currency: 'USD' }),

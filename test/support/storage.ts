@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { NO_CAPS } from '../../src/billing/caps.ts';
 import type { AgentSnapshot } from '../../src/model/agent.ts';
 import { asAgentId, asCallId, asTurnId, asWorkspaceId } from '../../src/model/ids.ts';
-import type { Rate } from '../../src/model/billing.ts';
+import type { Caps, Rate } from '../../src/model/billing.ts';
 import type { TranscriptTurn } from '../../src/model/turn.ts';
 import { silentLogger } from '../../src/observability/logger.ts';
 import { bootstrap, DEMO_WORKSPACE_ID } from '../../src/storage/bootstrap.ts';
@@ -56,10 +57,14 @@ export const PAYING_RATE: Rate = {
   nextSeconds: 6,
 };
 
-export async function addPayingWorkspace(storage: Storage): Promise<void> {
+export async function addPayingWorkspace(
+  storage: Storage,
+  caps: Partial<Caps> = {},
+): Promise<void> {
   const id = PAYING_WORKSPACE_ID;
   await storage.workspaces.create({ id, name: 'Paying', type: 'standard' }, 1);
   await storage.billingTerms.setRates(id, { currency: 'EUR', rates: [PAYING_RATE] }, 1);
+  await storage.billingTerms.setCaps(id, 'operator', { ...NO_CAPS, ...caps }, 1);
 }
 
 export function newCall(id: string, change: Partial<NewCall> = {}): NewCall {

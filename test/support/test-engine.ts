@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { startSipEngine } from '../../src/sip-engine/sip-engine.ts';
+import { type RunningSipEngine, startSipEngine } from '../../src/sip-engine/sip-engine.ts';
 import type { FindTlsPeer } from '../../src/sip-engine/transport/tls-peer.ts';
 import { freeTcpPort, freeUdpPort } from './free-port.ts';
 
@@ -15,6 +15,8 @@ export interface TestEngine {
   readonly name: 'embedded' | 'drachtio-server';
   /** Where phones call. */
   readonly sip: { readonly host: string; readonly port: number };
+  /** The embedded engine itself. */
+  readonly embedded?: RunningSipEngine;
   /** What `connectSipEngine` needs. */
   readonly address: { readonly host: string; readonly port: number; readonly secret: string };
   close(): Promise<void>;
@@ -24,6 +26,8 @@ export interface TestEngineOptions {
   readonly t1Ms?: number;
   /** What is asked of TLS peers; the embedded engine alone has it. */
   readonly findPeer?: FindTlsPeer;
+  /** Whose large requests go by TCP; the embedded engine alone does that. */
+  readonly prefersTcp?: (address: string) => boolean;
 }
 
 const SECRET = 'a secret of the tests';
@@ -39,14 +43,26 @@ export function startTestEngine(options: TestEngineOptions = {}): Promise<TestEn
   return binary === undefined || binary === '' ? startEmbedded(options) : startDrachtio(binary);
 }
 
-async function startEmbedded({ t1Ms, findPeer }: TestEngineOptions): Promise<TestEngine> {
+async function startEmbedded({
+  t1Ms,
+  findPeer,
+  prefersTcp,
+}: TestEngineOptions): Promise<TestEngine> {
   const host = '127.0.0.1';
   const timers = t1Ms === undefined ? {} : { timers: { t1Ms } };
   const tls = findPeer === undefined ? {} : { tls: { listener: null, findPeer } };
-  const engine = await startSipEngine({ host, port: 0, secret: SECRET, ...timers, ...tls });
+  const engine = await startSipEngine({
+    host,
+    port: 0,
+    secret: SECRET,
+    ...timers,
+    ...tls,
+    ...(prefersTcp === undefined ? {} : { prefersTcp }),
+  });
   const [listening] = engine.listening;
   return {
     name: 'embedded',
+    embedded: engine,
     sip: { host, port: listening?.port ?? 0 },
     address: { ...engine.admin, secret: SECRET },
     close: () => engine.close(),

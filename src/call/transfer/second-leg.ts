@@ -129,6 +129,7 @@ export class SecondLeg {
       onConnected: () => {},
       onTurn: () => {},
       onCaption: () => {},
+      onCalleeKnown: () => {},
       onActivity: () => {},
       onTransferWanted: (_, failed) => failed('this leg has no agent'),
       onDigitsWanted: (digits) => void this.#party.dialog.sendDigits(digits, this.#options.log),

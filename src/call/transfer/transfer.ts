@@ -145,7 +145,7 @@ export class Transfer {
       record,
       number,
       beside: voice,
-      target: { to: plan.toNumber, from: plan.fromNumber, variables: {} },
+      target: { to: plan.toNumber, caller: { number: plan.fromNumber }, variables: {} },
       trunks,
       pool,
       log,

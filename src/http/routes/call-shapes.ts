@@ -21,6 +21,7 @@ export const DOORS = [
 export const Direction = oneOf(['inbound', 'outbound']);
 export const Door = oneOf(DOORS);
 
+export const AnsweredByShape = oneOf(['human', 'machine', 'machine-beep', 'unknown']);
 const CALL_FIELDS = {
   call_id: Type.String(),
   agent_id: nullable(Type.String()),
@@ -36,7 +37,7 @@ const CALL_FIELDS = {
   end_reason: nullable(oneOf(REASONS)),
   blame: nullable(oneOf(BLAMES)),
   sip_status: nullable(Type.Integer()),
-  answered_by: nullable(oneOf(['human', 'machine', 'machine-beep', 'unknown'])),
+  answered_by: nullable(AnsweredByShape),
   is_test: Type.Boolean({ description: 'Simulated, for a test key.' }),
 };
 export const CallSummary = Type.Object(CALL_FIELDS, { title: 'CallSummary' });

@@ -6,7 +6,15 @@ import { blameOf } from '../../model/end-reason.ts';
 import type { CallId } from '../../model/ids.ts';
 import type { Caption, TranscriptTurn } from '../../model/turn.ts';
 import { nullable, oneOf, Time, toTime } from '../shapes.ts';
-import { BLAMES, REASONS, toTransfer, toTurn, Transfer, Turn } from './call-shapes.ts';
+import {
+  AnsweredByShape,
+  BLAMES,
+  REASONS,
+  toTransfer,
+  toTurn,
+  Transfer,
+  Turn,
+} from './call-shapes.ts';
 
 const COMMON = { call_id: Type.String(), at: Time };
 const sipStatus = Type.Integer();
@@ -34,6 +42,7 @@ export const CallEvent = Type.Union(
       attempt: Type.Integer({ description: 'From 1; another trunk or host may follow.' }),
     }),
     Type.Object({ type: oneOf(['ringing', 'early-media']), ...COMMON, sip_status: sipStatus }),
+    Type.Object({ type: Type.Literal('answered-by'), ...COMMON, answered_by: AnsweredByShape }),
     Type.Object({
       type: Type.Literal('activity'),
       ...COMMON,
@@ -79,6 +88,8 @@ export function toCallEvent(
     case 'ringing':
     case 'early-media':
       return { type: progress.type, ...common, sip_status: progress.sipStatus };
+    case 'answered-by':
+      return { type: 'answered-by', ...common, answered_by: progress.answeredBy };
     case 'activity':
       return { type: 'activity', ...common, activity: progress.activity };
     case 'turn':

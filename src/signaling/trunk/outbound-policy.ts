@@ -7,6 +7,8 @@ import type { Trunk } from './trunk.ts';
 export interface WantedCaller {
   /** null: the trunk's own. */
   readonly number: string | null;
+  /** The operator gave the number to whoever calls, on this trunk; null: on any. */
+  readonly assignedTo?: string | null;
   readonly displayName?: string;
   /** Shown to nobody: an anonymous From, and Privacy (RFC 3323). */
   readonly isPrivate?: boolean;
@@ -29,12 +31,13 @@ export function destinationThrough(trunk: Trunk, to: string): string | null {
 /** The caller's number by the trunk's policy; null when it may not be used, or there is none. */
 export function callerThrough(
   { callerId, numbers, ...trunk }: Trunk,
-  wanted: string | null,
+  { number: wanted, assignedTo }: Pick<WantedCaller, 'number' | 'assignedTo'>,
 ): string | null {
   if (callerId.policy === 'fixed') return callerId.number;
   if (wanted === null) return callerId.number ?? trunk.username;
   const number = normalizeUser(wanted, trunk);
-  if (callerId.policy === 'any') return number;
+  const isAssigned = assignedTo === null || assignedTo === trunk.name;
+  if (callerId.policy === 'any' || isAssigned) return number;
   const isOwn = number === callerId.number || numbers.has(number) || numbers.has(wanted);
   return isOwn ? number : null;
 }

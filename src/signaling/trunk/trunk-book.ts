@@ -81,7 +81,8 @@ export function agentOf(trunk: Trunk, dialed: string): string | null {
   return ownAgentOf(trunk, dialed) ?? trunk.agent;
 }
 
-function ownAgentOf(trunk: Trunk, dialed: string): string | null {
+/** Agent of a dialed number by the trunk's own numbers alone. */
+export function ownAgentOf(trunk: Trunk, dialed: string): string | null {
   const { numbers } = trunk;
   return (
     numbers.get(dialed) ??

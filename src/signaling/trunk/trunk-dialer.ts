@@ -163,7 +163,7 @@ export class TrunkDialer {
       throw new TrunkDialError('DESTINATION_NOT_ALLOWED', 'no trunk may call that number');
     }
     const plans = reachable.flatMap(({ trunk, number }) => {
-      const callerNumber = callerThrough(trunk, caller.number);
+      const callerNumber = callerThrough(trunk, caller);
       if (callerNumber === null) return [];
       return [{ trunk, number, callerNumber, caller: callerHeaders(trunk, callerNumber, caller) }];
     });

@@ -24,6 +24,7 @@ import {
 } from './trunk-dialer.ts';
 import type { TrunkHealthStatus } from './trunk-health.ts';
 import { type TrunkFull, TrunkLimits } from './trunk-limits.ts';
+import { TrunkKeepAlive } from './trunk-keep-alive.ts';
 import { TrunkMonitor } from './trunk-monitor.ts';
 
 /**
@@ -54,6 +55,8 @@ export interface TrunkServiceOptions {
   readonly log: SignalingLog;
   /** Port that a Contact at a trunk's external address names. */
   readonly sipPort?: () => number;
+  /** Sends a keep-alive there; false when there is no connection. Left out: nobody can. */
+  readonly keepAlive?: (target: SipTarget, trunk: string) => boolean;
   readonly onRegistration?: (trunk: string, status: RegistrationStatus) => void;
   readonly onHealth?: (trunk: string, status: TrunkHealthStatus) => void;
   readonly dns?: DnsLookup;
@@ -95,6 +98,7 @@ interface Running {
   readonly trunk: Trunk;
   readonly monitor: TrunkMonitor;
   readonly registration: RegistrationClient | null;
+  readonly keepAlive: TrunkKeepAlive;
 }
 
 /**
@@ -121,6 +125,7 @@ export class TrunkService {
       nowMs,
       random: Math.random,
       sipPort: () => 5060,
+      keepAlive: () => true,
       onRegistration: () => {},
       onHealth: () => {},
       media: () => LOOPBACK_MEDIA,
@@ -291,15 +296,23 @@ export class TrunkService {
       onChange: (status) => this.#options.onHealth(trunk.name, status),
       ...(probeTimeoutMs === undefined ? {} : { timeoutMs: probeTimeoutMs }),
     });
-    this.#running.set(trunk.name, { trunk, monitor, registration });
+    const keepAlive = new TrunkKeepAlive({
+      trunk,
+      registration,
+      targets: () => this.#targetsForCall(trunk),
+      send: (target) => this.#options.keepAlive(target, trunk.name),
+    });
+    this.#running.set(trunk.name, { trunk, monitor, registration, keepAlive });
     registration?.start();
     monitor.start();
+    keepAlive.start();
   }
 
   async #halt(name: string): Promise<void> {
     const running = this.#running.get(name);
     this.#running.delete(name);
     running?.monitor.stop();
+    running?.keepAlive.stop();
     await running?.registration?.stop();
   }
 

@@ -69,6 +69,8 @@ export interface Trunk {
   } | null;
   /** OPTIONS every so often; 0: never, and the trunk counts as up. */
   readonly optionsSeconds: number;
+  /** Line ends to the carrier this often; 0: none. */
+  readonly keepAliveSeconds: number;
   /** Requests above 1,300 bytes go by TCP (RFC 3261 §18.1.1). */
   readonly prefersTcp: boolean;
   readonly tls: { readonly verify: boolean; readonly caFile: string | null };

@@ -89,10 +89,12 @@ interface Way {
 
 function send(context: EngineContext, request: AppRequest, hop: NextHop, way: Way): void {
   const { app, frameId, method } = request;
-  let flow = way.flow;
+  let { flow, places } = way;
   let draft = buildRequest(request, flow);
   if (draft === undefined) return app.send(refusalLeader(frameId, 'missing content-type'));
   if (isTooLargeForUdp(context, flow, draft)) {
+    // RFC 3261 §18.1.1: by UDP after all where nobody takes TCP.
+    places = [flow.remote, ...places];
     flow = context.outbound.flowTo('tcp', flow.remote) ?? flow;
     draft = buildRequest(request, flow) ?? draft;
   }
@@ -100,7 +102,7 @@ function send(context: EngineContext, request: AppRequest, hop: NextHop, way: Wa
   const callId = draft.headers.first('call-id') ?? '';
   const makesDialog = method === 'INVITE' || method === 'SUBSCRIBE';
   const outbound = newOutbound(context, { app, method, draft, flow, fromTag });
-  outbound.places = way.places;
+  outbound.places = places;
   const named = makesDialog ? { dialogId: `${callId};from-tag=${fromTag}` } : {};
   transmit(context, frameId, { ...outbound, ...named, protocol: hop.protocol }, way.isReachable);
 }

@@ -19,7 +19,10 @@ const UNFINISHED_MS = 30_000;
 const CONNECT_MS = 10_000;
 /** Unsent octets that one slow peer may make us hold. */
 const UNSENT_BYTES_MAX = 1_048_576;
+const PING = Buffer.from('\r\n\r\n');
 const PONG = Buffer.from('\r\n');
+/** RFC 5626 §4.4.1. */
+const PONG_WITHIN_MS = 10_000;
 
 /** One connection, TCP or TLS: messages in, messages out. What is sent while it connects waits. */
 export class StreamFlow implements Flow {
@@ -34,6 +37,9 @@ export class StreamFlow implements Flow {
   readonly #reader = new StreamReader();
   readonly #connectTimer: NodeJS.Timeout | undefined;
   #unfinishedTimer: NodeJS.Timeout | undefined;
+  #pongTimer: NodeJS.Timeout | undefined;
+  /** Not all servers answer pings: silence says something only of one that did before. */
+  #answersPings = false;
 
   constructor(socket: Socket, options: StreamFlowOptions) {
     this.#socket = socket;
@@ -53,6 +59,7 @@ export class StreamFlow implements Flow {
     socket.once('close', () => {
       clearTimeout(this.#connectTimer);
       clearTimeout(this.#unfinishedTimer);
+      clearTimeout(this.#pongTimer);
     });
   }
 
@@ -69,6 +76,16 @@ export class StreamFlow implements Flow {
     this.#socket.write(packet);
   }
 
+  /** Keeps the way open (RFC 5626 §3.5.1), and finds out when it is not. */
+  ping(): void {
+    this.send(PING);
+    if (!this.#answersPings || this.#pongTimer !== undefined) return;
+    this.#pongTimer = setTimeout(() => {
+      this.failure ??= 'no answer to a keep-alive';
+      this.#socket.destroy();
+    }, PONG_WITHIN_MS);
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
@@ -80,7 +97,11 @@ export class StreamFlow implements Flow {
 
   #read(bytes: Buffer): void {
     try {
-      const { messages, pings } = this.#reader.push(bytes);
+      const { messages, pings, hasPong } = this.#reader.push(bytes);
+      if (hasPong) this.#answersPings = true;
+      // Whatever comes shows that the connection lives.
+      clearTimeout(this.#pongTimer);
+      this.#pongTimer = undefined;
       if (pings > 0) this.send(PONG);
       for (const message of messages) this.#events.onPacket(message, this);
       this.#watchUnfinished();

@@ -5,6 +5,8 @@ import { HEADER_BYTES_MAX, MESSAGE_BYTES_MAX } from '../message/parse-message.ts
 export interface StreamRead {
   readonly messages: readonly Buffer[];
   readonly pings: number;
+  /** True when a ping of ours was answered. */
+  readonly hasPong: boolean;
 }
 
 /** The stream cannot be cut into messages any more; `rest` is what could not be read. */
@@ -32,19 +34,20 @@ export class StreamReader {
   push(bytes: Buffer): StreamRead {
     this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
     const messages: Buffer[] = [];
-    let pings = this.#skipLineEnds();
+    const ends = [this.#skipLineEnds()];
     for (let message = this.#take(); message !== undefined; message = this.#take()) {
       messages.push(message);
-      pings += this.#skipLineEnds();
+      ends.push(this.#skipLineEnds());
     }
-    return { messages, pings };
+    const pings = ends.reduce((sum, count) => sum + Math.floor(count / 2), 0);
+    return { messages, pings, hasPong: ends.some((count) => count % 2 === 1) };
   }
 
   #skipLineEnds(): number {
     let at = 0;
     while (this.#pending[at] === 0x0d && this.#pending[at + 1] === 0x0a) at += 2;
     if (at > 0) this.#pending = this.#pending.subarray(at);
-    return Math.floor(at / 4);
+    return at / 2;
   }
 
   #take(): Buffer | undefined {

@@ -149,6 +149,13 @@ class StreamTransport implements Transport {
     });
   }
 
+  keepAlive(place: Place): boolean {
+    const known = this.#flows.get(placeKey(place, place.peer));
+    if (known?.isOpen !== true) return false;
+    known.ping();
+    return true;
+  }
+
   async close(): Promise<void> {
     const { server } = this.#options;
     for (const flow of this.#flows.values()) flow.destroy();

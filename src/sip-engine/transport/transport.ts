@@ -56,6 +56,8 @@ export interface Transport {
   readonly isListening: boolean;
   /** An open connection to that place, or a new one; for UDP just the way there. */
   flowTo(place: Place): Flow;
+  /** Sends a keep-alive there; false when there is no connection that could be kept. */
+  keepAlive(place: Place): boolean;
   close(): Promise<void>;
 }
 

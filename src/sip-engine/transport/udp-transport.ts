@@ -11,6 +11,7 @@ export interface UdpTransportOptions {
   readonly events: TransportEvents;
 }
 
+const KEEP_ALIVE = Buffer.from('\r\n\r\n');
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** SIP over UDP, RFC 3261 §18. Resolves once bound. */
@@ -75,6 +76,11 @@ class UdpTransport implements Transport {
       if (this.#closed || packet.length === 0) return;
       this.#socket.send(packet, remote.port, remote.address, ignoreLoss);
     });
+  }
+
+  keepAlive(remote: HostPort): boolean {
+    this.flowTo(remote).send(KEEP_ALIVE);
+    return true;
   }
 
   close(): Promise<void> {

@@ -25,6 +25,8 @@ const STAY_OPEN_FRAMES = 4;
 /** Frames in a row that the network is sure of, before the cheap detector is believed. */
 const SURE_FRAMES = 3;
 const SURE_PROBABILITY = 0.8;
+/** A voice that pauses no longer than this needs one such frame only. */
+const SAME_VOICE_FRAMES = 25;
 /** Then it is believed for this long, while the voice stays this loud. */
 const BELIEVED_FRAMES = 8;
 const BELIEVED_BELOW_VOICE_DB = 10;
@@ -68,6 +70,7 @@ class GatedRnnoise implements VoiceActivityDetector {
   #unseenFrames = WARM_UP_FRAMES;
   #openFrames = 0;
   #sureFrames = 0;
+  #sameVoiceFrames = 0;
   #believedFrames = 0;
   #toneFrames = 0;
   /** Looks in a row that saw no voice at all. */
@@ -96,6 +99,7 @@ class GatedRnnoise implements VoiceActivityDetector {
   process({ samples }: AudioFrame): number {
     const dbfs = levelDbfs(samples);
     const isNoise = this.#isNoise(dbfs);
+    this.#sameVoiceFrames = Math.max(0, this.#sameVoiceFrames - 1);
     const aboveNoiseDb = dbfs - this.#floor.update(dbfs, isNoise);
     this.#fvad.HEAP16.set(samples, this.#hintIn >> 1);
     const isHinted = this.#fvad._fvad_process(this.#hint, this.#hintIn, samples.length) === 1;
@@ -138,7 +142,8 @@ class GatedRnnoise implements VoiceActivityDetector {
   }
 
   #looked(samples: Int16Array, dbfs: number): number {
-    const wanted = this.#sureFrames > 0 ? REFRESH_FRAMES : WARM_UP_FRAMES;
+    const isSameVoice = this.#sameVoiceFrames > 0;
+    const wanted = isSameVoice ? REFRESH_FRAMES : WARM_UP_FRAMES;
     const earlier = Math.min(wanted, this.#unseenFrames, this.#recent.length);
     for (const frame of this.#recent.slice(this.#recent.length - earlier)) this.#look(frame);
     this.#recent.length = 0;
@@ -150,7 +155,9 @@ class GatedRnnoise implements VoiceActivityDetector {
     const isSure = probability >= SURE_PROBABILITY;
     if (isSure) this.#voiceDbfs = this.#sureFrames === 0 ? dbfs : (this.#voiceDbfs + dbfs) / 2;
     this.#sureFrames = isSure ? this.#sureFrames + 1 : 0;
-    this.#believedFrames = this.#sureFrames >= SURE_FRAMES ? BELIEVED_FRAMES : 0;
+    const isEnough = this.#sureFrames >= (isSameVoice ? 1 : SURE_FRAMES);
+    if (isEnough) this.#sameVoiceFrames = SAME_VOICE_FRAMES;
+    this.#believedFrames = isEnough ? BELIEVED_FRAMES : 0;
     return probability;
   }
 

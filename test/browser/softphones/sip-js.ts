@@ -134,6 +134,8 @@ class SipJsPhone implements Softphone {
     this.#sockets.at(-1)?.close();
     await gone;
     await this.#userAgent!.reconnect();
+    // As its guide says: only a registration tells the gateway where the browser is now.
+    await this.#registerer?.register();
   }
 
   state(): string {

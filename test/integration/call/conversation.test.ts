@@ -76,6 +76,8 @@ describe('a call to the demo agent', function () {
     assert.equal(greeting.is_interrupted, false);
     assert.equal(greeting.text, GREETING);
     assert.equal(heard(audio), greeting.text);
+    const { playout_started_at_ms: startedAtMs } = greeting.stamps;
+    assert.ok(Number(startedAtMs) >= Date.parse(String(call.answered_at)), 'before the answer');
     assert.equal(call.media?.codec, 'pcmu');
     assert.ok(call.media.packets_sent > 250, `${call.media.packets_sent} packets`);
   });

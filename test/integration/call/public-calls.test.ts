@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { BROWSER_OFFER } from '../../support/browser-offer.ts';
 import { Gateway } from '../../support/gateway.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { WebCallers } from '../../support/web-caller.ts';
 import { WebRtcClient } from '../../support/webrtc-client.ts';
 
 const PATH = '/v1/public/try/agt_demo/offer';
@@ -71,6 +73,43 @@ describe('calls to a shared agent', function () {
     assert.equal(ended['door'], 'web-offer');
     await call();
     for (const { id } of live.slice(1)) assert.equal((await gateway.call(id)).end_reason, null);
+  });
+
+  it('SEED-18, SEED-21: are fifty a day, of twenty that race for the last five; also after a restart', async function () {
+    this.timeout(180_000);
+    await gateway.stop();
+    const folder = await temporaryFolder();
+    const env = { TRUNKLINE_HTTP_TRUSTED_PROXIES: '127.0.0.1' };
+    const start = () => Gateway.start({ env, dataDir: folder.path });
+    gateway = await start();
+    const callers = new WebCallers(() => gateway);
+    // Each from another address, as the limit of one address is not what is asked about.
+    const from = (n: number) => `198.51.${Math.floor(n / 200)}.${n % 200}`;
+    for (let round = 0; round < 5; round += 1) {
+      const calls = await Promise.all(
+        Array.from({ length: 9 }, (_, at) => callers.call(PATH, { from: from(round * 9 + at) })),
+      );
+      for (const { client } of calls) client.sendMessage('{"type":"hang-up"}');
+      await Promise.all(calls.map(({ id }) => gateway.endOf(id)));
+    }
+    const race = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => callers.offer(PATH, { from: from(100 + at) })),
+    );
+    assert.equal(race.filter(({ status }) => status === 200).length, 5);
+    const refused = race.filter(({ status }) => status === 503);
+    assert.equal(refused.length, 15);
+    callers.close();
+    await gateway.stop();
+    gateway = await start();
+    // The five of the race never connected: the day was given back to them, and not to the others.
+    const again = await Promise.all(
+      Array.from({ length: 7 }, (_, at) => callers.offer(PATH, { from: from(200 + at) })),
+    );
+    assert.equal(again.filter(({ status }) => status === 200).length, 5);
+    const late = again.find(({ status }) => status === 503);
+    assert.equal((await bodyOf(late ?? new Response('{}')))['error_code'], 'AGENT_BUSY');
+    await gateway.stop();
+    await folder.remove();
   });
 
   it('go on when the link is turned off, and no other begins', async () => {

@@ -3,14 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { CallMeter } from '../../../src/billing/call-meter.ts';
 import { rateCall } from '../../../src/billing/rate-call.ts';
-import { TermsBook } from '../../../src/billing/terms-book.ts';
 import { asCallId } from '../../../src/model/ids.ts';
 import { silentLogger } from '../../../src/observability/logger.ts';
 import { DEMO_WORKSPACE_ID } from '../../../src/storage/bootstrap.ts';
 import { Connection } from '../../../src/storage/connection.ts';
 import { openStorage, type Storage } from '../../../src/storage/storage.ts';
+import { testMeter } from '../../support/billing.ts';
 import {
   addPayingWorkspace,
   newCall,
@@ -58,20 +57,16 @@ function startWriter(file: string, round: string) {
   };
 }
 
-const meter = new CallMeter({
-  terms: new TermsBook({
-    repository: () => assert.fail('orphans are rated by their own tariff'),
-    clockMs: () => performance.now(),
-  }),
-  currency: 'EUR',
-});
+/** Orphans are rated by their own tariff: it needs no storage. */
+const meter = testMeter(() => assert.fail());
 
 describe('kill -9 while calls are written', () => {
   it(`loses nothing that was acknowledged and closes every orphan once, ${ROUNDS} times`, async function () {
     this.timeout(60_000 + ROUNDS * 10_000);
     const temporary = await temporaryStorage();
     const { file } = temporary;
-    await addPayingWorkspace(temporary.storage);
+    // A cap that is never reached: every call holds something.
+    await addPayingWorkspace(temporary.storage, { microsPerMonth: Number.MAX_SAFE_INTEGER });
     await temporary.storage.close();
     const created: string[] = [];
     const ended: string[] = [];
@@ -103,6 +98,8 @@ describe('kill -9 while calls are written', () => {
       'SELECT count(*) AS n FROM calls WHERE ended_at_ms IS NULL',
     );
     assert.equal(live?.n, 0);
+    const [held] = await connection.all('SELECT count(*) AS n FROM call_holds');
+    assert.equal(held?.n, 0, 'something is held for a call that has ended');
     await connection.close();
     console.log(
       `      ${ROUNDS} kills, ${created.length} calls acknowledged, ${orphans.length} closed as orphans`,

@@ -103,9 +103,11 @@ describe('an outbound call that tells machines from people', function () {
   it('hangs up on a machine, and has not said a word', async () => {
     const line = joined(lineSilence(500), callerSays(MACHINE), lineSilence(5000));
     const { id } = await answeredWith(line, { policy: 'hang_up' });
+    const events = gateway.api(`/v1/calls/${id}/events`).then((response) => response.text());
     await carrierCall.nextRequest('BYE');
     const call = await gateway.endOf(id);
     assert.deepEqual([call.end_reason, call.blame], ['machine-answered', 'none']);
+    assert.match(await events, /^event: answered-by\ndata: .*"answered_by":"machine"/m);
     assert.equal(call['answered_by'], 'machine');
     assert.deepEqual(call.transcript, []);
     assert.equal(phone.arrivals.filter(({ rms }) => rms > 200).length, 0);

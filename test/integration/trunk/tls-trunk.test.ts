@@ -72,7 +72,11 @@ describe('a daemon with trunks by TLS', function () {
       carriers.set(name, carrier);
       const more =
         name === 'north'
-          ? ['    outbound_prefixes: ["+34"]', `    numbers: { "${NUMBER}": agt_demo }`]
+          ? [
+              '    keep_alive_seconds: 1',
+              '    outbound_prefixes: ["+34"]',
+              `    numbers: { "${NUMBER}": agt_demo }`,
+            ]
           : name === 'unverified'
             ? ['    tls_verify: false']
             : [];
@@ -135,7 +139,9 @@ describe('a daemon with trunks by TLS', function () {
     assert.equal(register.transport, 'tls');
     assert.match(first(register, 'via'), /^SIP\/2\.0\/TLS /);
     assert.match(first(register, 'contact'), new RegExp(`:${tlsPort};transport=tls>`));
-    assert.equal(north().connectionCount, 1, 'one connection for REGISTER and OPTIONS');
+    if (north().keepAlives.length === 0) await once(north(), 'keep-alive');
+    assert.equal(north().keepAlives[0], 'tls');
+    assert.equal(north().connectionCount, 1, 'one connection for REGISTER, OPTIONS, keep-alives');
   });
 
   for (const [name, why] of [

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { CallPhone } from '../../support/call-phone.ts';
 import { Gateway } from '../../support/gateway.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -296,5 +297,34 @@ describe('webhooks of a daemon that was told nothing', function () {
     assert.equal(receiver.received.length, 0);
     await gateway.stop();
     await receiver.close();
+  });
+});
+
+describe('a daemon that is told twice to stop', function () {
+  this.timeout(60_000);
+
+  it('waits for no server that stalls', async () => {
+    const receiver = await WebhookReceiver.listen();
+    receiver.behaviors.set('/stalling', stalling);
+    const gateway = await Gateway.start({
+      env: {
+        TRUNKLINE_WEBHOOKS_ALLOWED_NETWORKS: '127.0.0.0/8',
+        TRUNKLINE_WEBHOOKS_TIMEOUT_MS: '120000',
+      },
+    });
+    await gateway.changeAgent({ webhook_url: receiver.url('/stalling') });
+    const phone = await CallPhone.open(gateway.sipPort);
+    await phone.call({ user: 'demo' });
+    await receiver.until('/stalling', 'asked', (all) => all.length > 0);
+    await phone.hangUp();
+    phone.close();
+    const exited = once(gateway.process, 'exit');
+    gateway.process.kill('SIGTERM');
+    await gateway.line(/asked to stop/);
+    gateway.process.kill('SIGTERM');
+    const [code] = await exited;
+    await receiver.close();
+    await gateway.removeData();
+    assert.equal(code, 0, gateway.lines.join('\n'));
   });
 });

@@ -58,6 +58,7 @@ describe('the trunks of the configuration', () => {
       externalAddress: null,
       sessionTimer: { expiresSeconds: 1800, refresher: null },
       optionsSeconds: 30,
+      keepAliveSeconds: 0,
       prefersTcp: false,
       tls: { verify: true, caFile: null },
       codecs: ['pcma', 'pcmu'],

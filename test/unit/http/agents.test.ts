@@ -84,6 +84,16 @@ describe('agents', () => {
       idle_prompts: ['Hm?'],
       time_limit_seconds: 60,
       concurrent_calls_max: 2,
+      webhook_url: 'https://crm.example.org/hook?x=1',
+      pre_call_announcement: 'This call is recorded.',
+      call_window_start: '09:00',
+      call_window_end: '18:30',
+      time_zone: 'Europe/Vienna',
+      disable_signature_verification: true,
+      one_call_at_a_time: true,
+      strict_variables: true,
+      calls_per_day_max: 7,
+      allowed_prefixes: ['+43', '+34911'],
     };
     const agent = await create(body);
     assert.deepEqual({ ...agent, ...body }, agent);
@@ -93,6 +103,24 @@ describe('agents', () => {
     const changed = (await ask('PATCH', url, { ai_model: null, phrasebook: null })).json();
     const { updated_at } = changed;
     assert.deepEqual(changed, { ...agent, ai_model: null, phrasebook: null, updated_at });
+  });
+
+  it('take both ends of a call window or none, and only zones that there are', async () => {
+    const agent = await create({ display_name: 'window' });
+    const url = `/v1/agents/${agent.agent_id}`;
+    const change = async (body: object) => (await ask('PATCH', url, body)).statusCode;
+    assert.equal(await change({ call_window_start: '09:00' }), 400);
+    assert.equal(await change({ call_window_start: '9:00', call_window_end: '10:00' }), 400);
+    assert.equal(await change({ call_window_start: '24:00', call_window_end: '10:00' }), 400);
+    assert.equal(await change({ call_window_start: '09:00', call_window_end: '18:00' }), 200);
+    assert.equal(await change({ call_window_end: '17:00' }), 200);
+    assert.equal((await ask('GET', url)).json().call_window_start, '09:00');
+    assert.equal(await change({ call_window_end: null }), 400);
+    assert.equal(await change({ call_window_start: null, call_window_end: null }), 200);
+    assert.equal(await change({ time_zone: 'Mars/Olympus' }), 400);
+    for (const webhook_url of ['ftp://x.org', 'https://a:b@x.org/', 'x', '']) {
+      assert.equal(await change({ webhook_url }), 400);
+    }
   });
 
   it('take tools as text too, and answer an array', async () => {

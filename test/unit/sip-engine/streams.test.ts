@@ -114,3 +114,13 @@ describe('the source guard', () => {
     assert.equal(it.isLate(0, 2100), false);
   });
 });
+
+describe('keep-alives in a stream', () => {
+  const read = (text: string) => new StreamReader().push(Buffer.from(text));
+
+  it('are pings of two line ends, and pongs of one', () => {
+    assert.deepEqual(read('\r\n\r\n'), { messages: [], pings: 1, hasPong: false });
+    assert.deepEqual(read('\r\n'), { messages: [], pings: 0, hasPong: true });
+    assert.deepEqual(read('\r\n\r\n\r\n'), { messages: [], pings: 1, hasPong: true });
+  });
+});

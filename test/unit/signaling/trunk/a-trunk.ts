@@ -25,6 +25,7 @@ export function aTrunk(settings: Partial<Trunk> = {}): Trunk {
     externalAddress: null,
     sessionTimer: null,
     optionsSeconds: 30,
+    keepAliveSeconds: 0,
     prefersTcp: false,
     tls: { verify: true, caFile: null },
     numbers: new Map(),

@@ -40,12 +40,26 @@ describe('the caller of a call', () => {
     });
 
   it('is one of our numbers, the fixed one, or any, by the policy', () => {
-    assert.equal(callerThrough(withPolicy('own-numbers'), null), NUMBER);
-    assert.equal(callerThrough(withPolicy('own-numbers'), '+34 911 222 444'), '+34911222444');
-    assert.equal(callerThrough(withPolicy('own-numbers'), '+34900000000'), null);
-    assert.equal(callerThrough(withPolicy('fixed'), '+34900000000'), NUMBER);
-    assert.equal(callerThrough(withPolicy('any'), '+34900000000'), '+34900000000');
-    assert.equal(callerThrough(withPolicy('any', null), null), 'ann');
+    assert.equal(callerThrough(withPolicy('own-numbers'), { number: null }), NUMBER);
+    assert.equal(
+      callerThrough(withPolicy('own-numbers'), { number: '+34 911 222 444' }),
+      '+34911222444',
+    );
+    assert.equal(callerThrough(withPolicy('own-numbers'), { number: '+34900000000' }), null);
+    assert.equal(callerThrough(withPolicy('fixed'), { number: '+34900000000' }), NUMBER);
+    assert.equal(callerThrough(withPolicy('any'), { number: '+34900000000' }), '+34900000000');
+    assert.equal(callerThrough(withPolicy('any', null), { number: null }), 'ann');
+  });
+
+  it('is a number that was given to the caller too, on its own trunk', () => {
+    const number = '+34900000000';
+    const { name } = withPolicy('own-numbers');
+    const by = (policy: Trunk['callerId']['policy'], assignedTo: string | null) =>
+      callerThrough(withPolicy(policy), { number, assignedTo });
+    assert.equal(by('own-numbers', name), number);
+    assert.equal(by('own-numbers', null), number);
+    assert.equal(by('own-numbers', 'another'), null);
+    assert.equal(by('fixed', name), NUMBER, 'what is fixed stays fixed');
   });
 
   const headersBy = (header: Trunk['callerId']['header'], isPrivate = false) =>
