@@ -71,7 +71,8 @@ describe('a daemon whose address moves', function () {
     assert.ok(namespace && carrier && gateway);
     const bindingAt = async (address: string) => {
       const deadline = Date.now() + 30_000;
-      while (!carrier?.bindings.get('ann')?.includes(`@${address}:`)) {
+      const isBound = () => carrier?.bindings.get('ann')?.includes(`@${address}:`) === true;
+      while (!isBound()) {
         assert.ok(Date.now() < deadline, `bound to ${carrier?.bindings.get('ann')}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
