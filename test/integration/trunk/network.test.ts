@@ -76,7 +76,7 @@ describe('a daemon whose address moves', function () {
         assert.ok(Date.now() < deadline, `bound to ${carrier?.bindings.get('ann')}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      return /<([^>]+)>/.exec(carrier.bindings.get('ann') ?? '')?.[1] ?? assert.fail();
+      return /<([^>]+)>/.exec(carrier?.bindings.get('ann') ?? '')?.[1] ?? assert.fail();
     };
     await bindingAt(namespace.there);
     namespace.move();
