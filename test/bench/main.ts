@@ -54,7 +54,10 @@ type Row = Readonly<Record<string, string | number>>;
 /** A plain table: columns by the first row, numbers to the right. */
 function print(rows: readonly Row[]): void {
   const columns = Object.keys(rows[0] ?? {});
-  const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
+  const lines = [
+    columns,
+    ...rows.map((row) => columns.map((column) => String(row[column] ?? '-'))),
+  ];
   const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   for (const line of lines) {
     const cells = line.map((cell, at) =>
