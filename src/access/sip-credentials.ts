@@ -29,7 +29,6 @@ export interface SipCredentialBook {
   find(username: string): Promise<SipIdentity | null>;
 }
 
-export const SIP_USER = /^[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?$/;
 /** Between workspace and user; neither may hold it, and a SIP address may. */
 const BETWEEN = '~';
 const USERNAME_LENGTH_MAX = 300;

@@ -19,7 +19,7 @@ const TITLE = 'How was your visit?';
 const INFO = 'We would like to hear from you.\n<b>Nothing</b> is recorded.';
 
 describe('the page of an instant voice link', function () {
-  this.timeout(60_000);
+  this.timeout(150_000);
   let gateway: Gateway;
   let browser: TestBrowser | null = null;
   let page: Page;
@@ -31,7 +31,7 @@ describe('the page of an instant voice link', function () {
     if (findChromium() === null || !hasTestCaller) this.skip();
     const speech = joined(lineSilence(4000), callerSays('good morning', 'slt'), lineSilence(3000));
     writeWav(microphone, speech, 8000);
-    gateway = await Gateway.start();
+    gateway = await Gateway.start({ isBuilt: true });
   });
   after(async () => {
     await gateway?.stop();

@@ -28,7 +28,7 @@ const DECOYS = [
 
 for (const library of ['sip-js', 'js-sip'] as const) {
   describe(`a call by ${library} over WebSocket`, function () {
-    this.timeout(150_000);
+    this.timeout(240_000);
     let gateway: Gateway;
     let transcriber: Transcriber;
     let browser: TestBrowser | null = null;
@@ -39,7 +39,10 @@ for (const library of ['sip-js', 'js-sip'] as const) {
     before(async function () {
       if (findChromium() === null || !hasTestCaller) this.skip();
       const env = { TRUNKLINE_HTTP_TRUSTED_PROXIES: '127.0.0.1' };
-      [gateway, transcriber] = await Promise.all([Gateway.start({ env }), Transcriber.load()]);
+      [gateway, transcriber] = await Promise.all([
+        Gateway.start({ env, isBuilt: true }),
+        Transcriber.load(),
+      ]);
       // Nobody is asked whether he is still there while the machine is slow.
       await gateway.changeAgent({ greeting_text: GREETING, idle_after_ms: 60_000 });
     });

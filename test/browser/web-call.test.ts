@@ -27,7 +27,7 @@ const DECOYS = [
 ];
 
 describe('a call from the try page to the daemon', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let gateway: Gateway;
   let transcriber: Transcriber;
   let browser: TestBrowser | null = null;
@@ -37,7 +37,10 @@ describe('a call from the try page to the daemon', function () {
 
   before(async function () {
     if (findChromium() === null || !hasTestCaller) this.skip();
-    [gateway, transcriber] = await Promise.all([Gateway.start(), Transcriber.load()]);
+    [gateway, transcriber] = await Promise.all([
+      Gateway.start({ isBuilt: true }),
+      Transcriber.load(),
+    ]);
     await gateway.changeAgent({ greeting_text: GREETING });
   });
   after(async () => {
@@ -71,7 +74,7 @@ describe('a call from the try page to the daemon', function () {
   const captions = () => page.locator('.caption-text').allTextContents();
 
   it('is greeted, understood and answered, with captions of both sides', async () => {
-    const id = await call(lineSilence(5000), callerSays('flip a coin', 'slt'));
+    const id = await call(lineSilence(9000), callerSays('flip a coin', 'slt'));
     const greeted = await quietAgain(page);
     assert.equal(understood(await heardByPage(page)), GREETING);
     await page.getByText(HEADS).last().waitFor({ state: 'attached' });
@@ -101,7 +104,7 @@ describe('a call from the try page to the daemon', function () {
 
   it('interrupts the agent, and sees what was heard of it', async () => {
     const id = await call(
-      lineSilence(5000),
+      lineSilence(9000),
       callerSays('can I interrupt you', 'slt'),
       lineSilence(4500),
       callerSays('tell me a joke', 'slt'),
@@ -133,7 +136,7 @@ describe('a call from the try page to the daemon', function () {
   });
 
   it('SEED-14: goes on when the link is turned off, and SEED-15: no other begins', async () => {
-    const id = await call(lineSilence(7000), callerSays('flip a coin', 'slt'));
+    const id = await call(lineSilence(12_000), callerSays('flip a coin', 'slt'));
     const share = async (shareable: boolean) => {
       const response = await gateway.api('/v1/agents/agt_demo/shareable', {
         method: 'PATCH',
@@ -170,7 +173,7 @@ describe('a call from the try page to the daemon', function () {
   });
 
   it('goes on with the same call after its network has changed', async () => {
-    const id = await call(lineSilence(7000), callerSays('flip a coin', 'slt'));
+    const id = await call(lineSilence(12_000), callerSays('flip a coin', 'slt'));
     const greeted = await quietAgain(page);
     await page.evaluate(() => {
       const { peers } = window as unknown as { peers: RTCPeerConnection[] };
@@ -194,7 +197,7 @@ describe('a call from the try page when the daemon is restarted', function () {
     if (findChromium() === null) this.skip();
     const folder = mkdtempSync(join(tmpdir(), 'trunkline-restart-'));
     const env = { TRUNKLINE_HTTP_PORT: String(await freeTcpPort()) };
-    const start = () => Gateway.start({ env, dataDir: folder });
+    const start = () => Gateway.start({ env, dataDir: folder, isBuilt: true });
     let gateway = await start();
     const browser = await startBrowser();
     try {

@@ -77,12 +77,18 @@ export class TimerWheel {
     }
   }
 
-  /** Time until the next slot that holds anything, at most one turn of the wheel; undefined when idle. */
+  /**
+   * Time until the next timer fires, at most one turn of the wheel; undefined when idle. Canceled
+   * timers and those of a later turn wake nobody: most timers of a call are of that kind.
+   */
   msToNext(): number | undefined {
     if (this.#live === 0) return undefined;
     for (let ahead = 1; ahead < SLOTS; ahead++) {
-      const slot = this.#slots[(this.#tick + ahead) % SLOTS];
-      if (slot !== undefined && slot.length > 0) return ahead * TICK_MS;
+      const dueTick = this.#tick + ahead;
+      const slot = this.#slots[dueTick % SLOTS] ?? [];
+      for (const timer of slot) {
+        if (timer.dueTick === dueTick && timer.fire !== undefined) return ahead * TICK_MS;
+      }
     }
     return SLOTS * TICK_MS;
   }

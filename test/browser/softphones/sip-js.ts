@@ -54,8 +54,15 @@ class SipJsPhone implements Softphone {
     });
   }
 
-  async unregister(): Promise<void> {
-    await this.#registerer?.unregister();
+  unregister(): Promise<void> {
+    const registerer = this.#registerer!;
+    return new Promise((resolve) => {
+      // The promise of `unregister` is kept once the request is sent.
+      registerer.stateChange.addListener((state) => {
+        if (state === RegistererState.Unregistered) resolve();
+      });
+      void registerer.unregister();
+    });
   }
 
   call(target: string): Promise<string> {
@@ -134,6 +141,8 @@ class SipJsPhone implements Softphone {
     this.#sockets.at(-1)?.close();
     await gone;
     await this.#userAgent!.reconnect();
+    // As its guide says: only a registration tells the gateway where the browser is now.
+    await this.#registerer?.register();
   }
 
   state(): string {

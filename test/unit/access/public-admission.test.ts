@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { PublicAdmission, type PublicPlace } from '../../../src/access/public-admission.ts';
+import { asWorkspaceId } from '../../../src/model/ids.ts';
 import { silentLogger } from '../../../src/observability/logger.ts';
 import { openStorage } from '../../../src/storage/storage.ts';
 import { temporaryStorage } from '../../support/storage.ts';
@@ -64,6 +65,25 @@ describe('admission by public doors', () => {
     nowMs += 1;
     // The places of yesterday's calls are still held.
     assert.equal((await places('agt_b', 500)).length, 5);
+  });
+
+  it('counts a link by itself and with all links of its workspace [R5]', async () => {
+    const workspaceId = asWorkspaceId('ws_links');
+    const ask = async (id: string, count: number) => {
+      const link = { id, workspaceId };
+      const asked = Array.from({ length: count }, () => admission.admitByLink(link));
+      return (await Promise.all(asked)).filter((one) => one.isAdmitted);
+    };
+    const first = await ask('ivl_1', 20);
+    assert.equal(first.length, 10, 'one link has ten places');
+    for (const id of ['ivl_2', 'ivl_3', 'ivl_4', 'ivl_5']) {
+      assert.equal((await ask(id, 10)).length, 10);
+    }
+    assert.equal((await ask('ivl_6', 1)).length, 0, 'all links together have fifty');
+    for (const place of first) await place.release();
+    assert.equal((await ask('ivl_6', 20)).length, 10);
+    const other = { id: 'ivl_7', workspaceId: asWorkspaceId('ws_more') };
+    assert.equal((await admission.admitByLink(other)).isAdmitted, true);
   });
 
   it('gives the day back for a call that never connected [R4]', async () => {

@@ -250,6 +250,12 @@ describe('the timer wheel', () => {
     assert.equal(wheel.msToNext(), undefined);
     wheel.schedule(500, () => {});
     assert.equal(wheel.msToNext(), 500);
+    // Of a later turn, and canceled: neither wakes anybody.
+    wheel.schedule(10_240 + 100, () => {});
+    wheel.cancel(wheel.schedule(200, () => {}));
+    assert.equal(wheel.msToNext(), 500);
+    wheel.advance(500);
+    assert.equal(wheel.msToNext(), 9840);
   });
 });
 
