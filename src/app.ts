@@ -208,6 +208,7 @@ export class Gateway {
     const { http } = this.#config;
     const routes = routesOf({
       config: this.#config,
+      log: this.#log,
       metrics: this.metrics,
       chat: this.chat,
       feed: this.feed,

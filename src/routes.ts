@@ -7,6 +7,7 @@ import type { CallService } from './call/call-service.ts';
 import type { Config } from './config.ts';
 import { providersFor } from './dialogue/choose-llm.ts';
 import { type Auth, createAuth } from './http/auth.ts';
+import { auditTrail } from './http/audit-trail.ts';
 import { browserRoutes } from './http/browser-routes.ts';
 import { type ChatRoutesOptions, chatRoutes } from './http/chat-routes.ts';
 import type { HttpPartOptions } from './http/http-part.ts';
@@ -23,6 +24,7 @@ import { type NumberRoutesOptions, numberRoutes } from './http/routes/numbers.ts
 import { outboundCallRoutes } from './http/routes/outbound-calls.ts';
 import { trunkRoutes } from './http/routes/trunks.ts';
 import { type WebhookRoutesOptions, webhookRoutes } from './http/routes/webhooks.ts';
+import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { TrunkService } from './signaling/trunk/trunk-service.ts';
 import { DEMO_WORKSPACE_ID } from './storage/bootstrap.ts';
@@ -33,6 +35,7 @@ import { webPages } from './web/web-pages.ts';
 /** What is a function exists only once its part has started. */
 export interface RoutesOptions {
   readonly config: Config;
+  readonly log: Logger;
   readonly metrics: Metrics;
   readonly chat: ChatRoutesOptions['chat'];
   readonly feed: CallFeed;
@@ -58,6 +61,7 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
     operator: DEMO_WORKSPACE_ID,
   });
   return [
+    ...accountRoutes(options, auth),
     (app) => operationRoutes(app, { metrics, health: options.health }),
     (app) =>
       callRoutes(app, {
@@ -102,13 +106,6 @@ export function routesOf(options: RoutesOptions): HttpPartOptions['routes'] {
         diagnose: (...asked) => options.trunks.diagnose(...asked),
       }),
     browserRoutes({ auth, doors: options.doors, pages: webPages(), publicUrl }),
-    moneyRoutes({
-      auth,
-      storage,
-      terms: options.terms,
-      nowMs: Date.now,
-      currency: config.billing.currency,
-    }),
     ownerRoutes({
       onWorkspaceChanged: (id) => options.terms.forget(id),
       auth,
@@ -146,4 +143,19 @@ function numberOptions({ storage, trunks }: RoutesOptions, auth: Auth): NumberRo
     operator: DEMO_WORKSPACE_ID,
     nowMs: Date.now,
   };
+}
+
+/** The log of what owners do, which must stand before all routes, and what calls cost. */
+function accountRoutes(
+  { config, log, storage, terms }: RoutesOptions,
+  auth: Auth,
+): HttpPartOptions['routes'] {
+  const nowMs = Date.now;
+  const onError = (error: unknown) =>
+    log.error({ err: error }, 'an audit entry could not be written');
+  const { currency } = config.billing;
+  return [
+    auditTrail({ auth, audit: () => storage().audit, onError, nowMs }),
+    moneyRoutes({ auth, storage, terms, nowMs, currency }),
+  ];
 }

@@ -8,6 +8,7 @@ import { HttpError } from './errors.ts';
 export const ROUTE_SCOPES = [
   'agents:read',
   'agents:write',
+  'audit:read',
   'calls:read',
   'calls:write',
   'keys:read',
@@ -38,6 +39,8 @@ export interface Auth {
   needs(scope: RouteScope): onRequestAsyncHookHandler;
   /** The key of a request that passed `needs`. */
   keyOf(request: FastifyRequest): ApiKey;
+  /** The key of any request that has one, also when it was refused for want of a scope. */
+  keyIfAny(request: FastifyRequest): ApiKey | null;
 }
 
 export interface AuthOptions {
@@ -76,12 +79,14 @@ export function createAuth({ apiKeys, requestsPerMinute, operator, nowMs }: Auth
         throw new HttpError('UNAUTHENTICATED');
       }
       limit(key);
+      keys.set(request, key);
       const isReserved = /^(workspaces|trunks):/.test(scope) && key.workspaceId !== operator;
       if (isReserved || !coversScope(key.scopes, scope)) {
         throw new HttpError('PERMISSION_DENIED', `This needs a key with the scope ${scope}.`);
       }
-      keys.set(request, key);
     },
+
+    keyIfAny: (request) => keys.get(request) ?? null,
 
     keyOf(request) {
       const key = keys.get(request);

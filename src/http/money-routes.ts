@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { TermsBook } from '../billing/terms-book.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Auth } from './auth.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { capRoutes } from './routes/caps.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
@@ -18,13 +19,14 @@ export interface MoneyRoutesOptions {
   readonly currency: string;
 }
 
-/** What calls cost, and what they came to. */
+/** What calls cost, what they came to, and what was done with keys. */
 export function moneyRoutes(options: MoneyRoutesOptions): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const { usage, ledger, billingTerms, callHolds } = options.storage();
+    const { usage, ledger, billingTerms, callHolds, audit } = options.storage();
     await app.register(usageRoutes, { ...options, usage, billingTerms });
     await app.register(ledgerRoutes, { ...options, ledger });
     await app.register(billingRoutes, { ...options, billingTerms });
     await app.register(capRoutes, { ...options, callHolds });
+    await app.register(auditRoutes, { ...options, audit });
   };
 }

@@ -8,6 +8,7 @@ import {
   WEB_CALL_REDEMPTIONS,
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
+import { AUDIT } from './audit-migrations.ts';
 import { CAPS, LEDGER } from './billing-migrations.ts';
 import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
@@ -142,6 +143,7 @@ const MIGRATIONS: readonly string[] = [
   PHONE_NUMBERS,
   CAPS,
   CALL_SEARCHES,
+  AUDIT,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -5,6 +5,7 @@ import { randomId } from '../lib/random-id.ts';
 import type { SealedBox } from '../lib/sealed-box.ts';
 import type { Logger } from '../observability/logger.ts';
 import { type AgentRepository, createAgentRepository } from './agent-repository.ts';
+import { type AuditRepository, createAuditRepository } from './audit-repository.ts';
 import { type ApiKeyRepository, createApiKeyRepository } from './api-key-repository.ts';
 import {
   type BillingTermsRepository,
@@ -82,6 +83,7 @@ export interface Storage {
   readonly calls: CallRepository;
   readonly ledger: LedgerRepository;
   readonly usage: UsageRepository;
+  readonly audit: AuditRepository;
   readonly callHolds: CallHoldRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
@@ -148,6 +150,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       calls: createCallRepository({ writes, reader, db, instanceId }),
       ledger: createLedgerRepository(reader),
       usage: createUsageRepository(reader),
+      audit: createAuditRepository({ writes, reader }),
       callHolds: createCallHoldRepository({ writes, reader, instanceId }),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { createInstantLinkDoor } from '../../src/access/instant-links.ts';
 import { SignedTokens } from '../../src/access/signed-tokens.ts';
 import { createWebCallTokens } from '../../src/access/web-call-tokens.ts';
+import { auditTrail } from '../../src/http/audit-trail.ts';
 import { createAuth } from '../../src/http/auth.ts';
 import { moneyRoutes } from '../../src/http/money-routes.ts';
 import { ownerRoutes } from '../../src/http/owner-routes.ts';
@@ -70,6 +71,12 @@ export async function testServer(options: TestServerOptions = {}) {
     trustedProxies: [],
     routes: [
       watcher,
+      auditTrail({
+        auth,
+        audit: () => storage.audit,
+        onError: (error) => assert.fail(String(error)),
+        nowMs,
+      }),
       (scope) => operationRoutes(scope, { metrics, health: () => health }),
       (scope) => callRoutes(scope, { auth, calls: storage.calls, hangUp }),
       moneyRoutes({ auth, storage: () => storage, terms, nowMs, currency: 'USD' }),

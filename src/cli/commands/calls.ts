@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   type CliContext,
   collectPair,
@@ -123,6 +123,18 @@ function addActing(calls: Command, context: CliContext): void {
     .action(async (id: string, _, command: Command) => {
       const { api, out } = workOf(command, context);
       out.done(`${id} is hung up`, await api.delete(`/v1/calls/${segment(id)}`));
+    });
+
+  calls
+    .command('transfer')
+    .description('put the other side through to a number; "calls watch" tells how it goes')
+    .argument('<call-id>')
+    .argument('<number>', 'with "+" and country')
+    .addOption(new Option('--mode <mode>').choices(['blind', 'attended', 'bridge']))
+    .action(async (id: string, number: string, options: { mode?: string }, command: Command) => {
+      const { api, out } = workOf(command, context);
+      const body = { to_number: number, mode: options.mode };
+      out.done('it is on its way', await api.post(`/v1/calls/${segment(id)}/transfer`, body));
     });
 
   calls

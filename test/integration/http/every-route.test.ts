@@ -69,6 +69,7 @@ describe('every operation that the running daemon describes', function () {
       post('/v1/instant-voice-links', { labels: ['a'], expiryPreset: '1_day', prompt: 'p' }),
       post(`/api/agents/${agentId}/public-links`, {}),
     ]);
+    const number = await post('/v1/numbers', { e164: '+34911222333', agent_id: agentId });
     const [link] = links['links'] as Json[];
     return {
       agent_id: agentId,
@@ -79,6 +80,8 @@ describe('every operation that the running daemon describes', function () {
       linkId: String(link?.['id']),
       id: String(chat['id']),
       token: String(chat['token']),
+      number_id: String(number['number_id']),
+      e164: '+34911222334',
       email: 'ann@example.org',
       call_id: await refusedCall(),
       digits: '1#',

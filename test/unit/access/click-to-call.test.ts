@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import * as fc from 'fast-check';
 import { isSigned } from '../../../src/access/click-to-call-signature.ts';
 import { missingInScript, readVariables } from '../../../src/access/click-to-call-variables.ts';
 
@@ -44,6 +45,41 @@ describe('the signature of a click-to-call request', () => {
     // Neither taken away nor put on afterwards.
     assert.equal(check(NODE_BODY, sign('1800000000'), null, nowMs), false);
     assert.equal(check(NODE_BODY, NODE_SIGNATURE, '1800000000', nowMs), false);
+  });
+});
+
+describe('any click-to-call request', () => {
+  it('is signed by its own bytes and secret, and by no others', () => {
+    const sign = (secret: string, body: Uint8Array) =>
+      createHmac('sha256', secret).update(body).digest('hex');
+    const secrets = fc.string({ minLength: 1, maxLength: 40 });
+    const bodies = fc.uint8Array({ maxLength: 200 });
+    fc.assert(
+      fc.property(secrets, bodies, secrets, bodies, (secret, body, other, changed) => {
+        const check = (signature: string) =>
+          isSigned({ secret, body: Buffer.from(body), signature, timestamp: null, nowMs: 0 });
+        assert.equal(check(sign(secret, body)), true);
+        const isSame = Buffer.from(body).equals(Buffer.from(changed));
+        assert.equal(check(sign(secret, changed)), isSame);
+        if (other !== secret) assert.equal(check(sign(other, body)), false);
+      }),
+    );
+  });
+
+  it('has variables that are short texts by usable names, or says which are not', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (given) => {
+        const read = readVariables(given);
+        if (read === null) return;
+        for (const [name, value] of Object.entries(read.variables)) {
+          assert.equal(typeof value, 'string');
+          assert.ok(value.length <= 4096);
+          assert.match(name, /^[\p{L}\p{N}_.\- ]+$/u);
+          assert.ok(!read.invalid.includes(name) && !read.reserved.includes(name));
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

@@ -40,6 +40,14 @@ const FAMILIES: readonly (readonly [
     '/v1/instant-voice-links/ivl_1',
     (code, error) => ({ error, code, request_id: 'req_1' }),
   ],
+  ...['/api/public/chat/abc', '/api/agents/agt_demo/public-links'].map(
+    (url) =>
+      [
+        `public chat (${url})`,
+        url,
+        (code: HttpErrorCode, detail: string) => ({ detail, code, request_id: 'req_1' }),
+      ] as const,
+  ),
   [
     'click-to-call [SEED-120…128, R18]',
     '/api/click-to-call',
