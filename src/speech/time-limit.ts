@@ -20,7 +20,7 @@ export function startTimeLimit(
   { onWarning, onOver }: TimeLimitListeners,
 ): void {
   const limitAtMs = clock.nowMs() + limitMs;
-  const warnBeforeMs = Math.min(WARN_BEFORE_MS, limitMs / 4);
+  const warnBeforeMs = Math.min(WARN_BEFORE_MS, limitMs / 2);
   if (limitMs >= WARN_LIMIT_MIN_MS) {
     timers.set('warning', limitMs - warnBeforeMs, () =>
       onWarning(() => limitWarning(limitAtMs - clock.nowMs())),
