@@ -13,12 +13,14 @@ import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } 
 import { benchStart } from './start.ts';
 import { benchStubCalls } from './stub-calls.ts';
 import { benchStorage } from './storage.ts';
+import { benchTrunks } from './trunks.ts';
 import { benchWebCalls, startJanus, startTrunkline } from './web-calls.ts';
 import { benchWholeCalls } from './whole-calls.ts';
 
 /** `npm run bench -- [section…]`; without a name, all of them, one after the other. */
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   signaling,
+  trunks,
   media,
   speech,
   'stub-calls': stubCalls,
@@ -53,7 +55,10 @@ type Row = Readonly<Record<string, string | number>>;
 /** A plain table: columns by the first row, numbers to the right. */
 function print(rows: readonly Row[]): void {
   const columns = Object.keys(rows[0] ?? {});
-  const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
+  const lines = [
+    columns,
+    ...rows.map((row) => columns.map((column) => String(row[column] ?? '-'))),
+  ];
   const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   for (const line of lines) {
     const cells = line.map((cell, at) =>
@@ -91,6 +96,21 @@ async function signaling(): Promise<void> {
     });
   }
   print(rows);
+}
+
+async function trunks(): Promise<void> {
+  const figures = await benchTrunks({ registrations: 500, calls: 2_000, atOnce: 50 });
+  print([
+    {
+      registered: figures.registered,
+      'all within ms': rounded(figures.allRegisteredMs, 0),
+      'CPU ms/registration': rounded(figures.cpuPerRegistrationMs, 3),
+      'CPU % held': rounded(figures.cpuHeldMsPerSecond / 10, 2),
+      'calls/s': rounded(figures.callsPerSecond, 0),
+      'CPU ms/call': rounded(figures.cpuPerCallMs, 3),
+    },
+  ]);
+  print([percentileRow('INVITE to 200, ms', figures.setupMs)]);
 }
 
 async function media(): Promise<void> {

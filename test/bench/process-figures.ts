@@ -15,7 +15,7 @@ export function residentKib(pid: number): number {
 }
 
 const IDLE_PERCENT = 4;
-const IDLE_WITHIN_MS = 90_000;
+const IDLE_WITHIN_MS = 45_000;
 
 /** Resolves when the process has hardly used a core for two seconds: nothing is warming up. */
 export async function untilIdle(pid: number): Promise<void> {

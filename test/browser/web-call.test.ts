@@ -74,7 +74,7 @@ describe('a call from the try page to the daemon', function () {
   const captions = () => page.locator('.caption-text').allTextContents();
 
   it('is greeted, understood and answered, with captions of both sides', async () => {
-    const id = await call(lineSilence(5000), callerSays('flip a coin', 'slt'));
+    const id = await call(lineSilence(9000), callerSays('flip a coin', 'slt'));
     const greeted = await quietAgain(page);
     assert.equal(understood(await heardByPage(page)), GREETING);
     await page.getByText(HEADS).last().waitFor({ state: 'attached' });
@@ -104,7 +104,7 @@ describe('a call from the try page to the daemon', function () {
 
   it('interrupts the agent, and sees what was heard of it', async () => {
     const id = await call(
-      lineSilence(5000),
+      lineSilence(9000),
       callerSays('can I interrupt you', 'slt'),
       lineSilence(4500),
       callerSays('tell me a joke', 'slt'),
@@ -136,7 +136,7 @@ describe('a call from the try page to the daemon', function () {
   });
 
   it('SEED-14: goes on when the link is turned off, and SEED-15: no other begins', async () => {
-    const id = await call(lineSilence(7000), callerSays('flip a coin', 'slt'));
+    const id = await call(lineSilence(12_000), callerSays('flip a coin', 'slt'));
     const share = async (shareable: boolean) => {
       const response = await gateway.api('/v1/agents/agt_demo/shareable', {
         method: 'PATCH',
@@ -173,7 +173,7 @@ describe('a call from the try page to the daemon', function () {
   });
 
   it('goes on with the same call after its network has changed', async () => {
-    const id = await call(lineSilence(7000), callerSays('flip a coin', 'slt'));
+    const id = await call(lineSilence(12_000), callerSays('flip a coin', 'slt'));
     const greeted = await quietAgain(page);
     await page.evaluate(() => {
       const { peers } = window as unknown as { peers: RTCPeerConnection[] };

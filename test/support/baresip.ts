@@ -22,6 +22,8 @@ export interface BaresipOptions {
   readonly encryption?: 'srtp' | 'srtp-mand';
   /** Rate of `speechFile`. */
   readonly sampleRateHz: number;
+  /** PEM file of those who vouch for its peers: it speaks TLS; Debian's does not check. */
+  readonly caFile?: string;
 }
 
 /** A baresip process: an independent SIP telephone that speaks a file and records the far side. */
@@ -44,7 +46,8 @@ export class Baresip {
     const controlPort = await freeTcpPort();
     await writeFile(join(folder, 'config'), configText(options, folder, controlPort));
     const encryption = options.encryption === undefined ? '' : `;mediaenc=${options.encryption}`;
-    const account = `<sip:tester@127.0.0.1;transport=udp>;regint=0;audio_codecs=${options.codec}${encryption}\n`;
+    const transport = options.caFile === undefined ? 'udp' : 'tls';
+    const account = `<sip:tester@127.0.0.1;transport=${transport}>;regint=0;audio_codecs=${options.codec}${encryption}\n`;
     await writeFile(join(folder, 'accounts'), account);
     await writeFile(join(folder, 'contacts'), '');
     const child = spawn(BARESIP, ['-f', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -144,6 +147,7 @@ function configText(options: BaresipOptions, folder: string, controlPort: number
     'auplay_channels 1',
     `snd_path ${folder}`,
     'sip_listen 127.0.0.1:0',
+    ...(options.caFile === undefined ? [] : [`sip_cafile ${options.caFile}`]),
     `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
     'net_interface 127.0.0.1',
     'rtp_timeout 60',

@@ -12,6 +12,8 @@ export interface CallPhoneOptions {
   readonly srtp?: TestPhoneOptions['srtp'];
   /** A bad network between this phone's media and the gateway's. */
   readonly network?: Omit<LossyRelayOptions, 'targetAddress' | 'targetPort'>;
+  /** The address and port that it says it has, as a phone behind a NAT does. */
+  readonly claims?: string;
 }
 
 export interface Dialing extends Omit<PhoneCallOptions, 'sdp' | 'ackBody'> {
@@ -52,7 +54,7 @@ export class CallPhone {
       network === undefined
         ? null
         : await LossyRelay.open({ ...network, targetAddress: '127.0.0.1', targetPort: 0 });
-    return new CallPhone(await SipPhone.open(sipPort), media, relay);
+    return new CallPhone(await SipPhone.open(sipPort, options.claims), media, relay);
   }
 
   /** The phone's present media side; another one after `moveTo`. */

@@ -14,6 +14,7 @@ export interface CarrierMessage {
   readonly body: string;
   readonly transport: 'udp' | 'tcp' | 'tls';
   readonly sourcePort: number;
+  readonly sourceAddress: string;
 }
 
 /** How the registrar behaves; each may be changed at any time. */
@@ -113,13 +114,14 @@ export class FakeCarrier extends EventEmitter {
     tcp.on('connection', (socket) => this.#serve(socket, 'tcp'));
   }
 
-  static async listen(): Promise<FakeCarrier> {
+  /** @param address its own; loopback, or of a network that a test has made */
+  static async listen(address = '127.0.0.1'): Promise<FakeCarrier> {
     for (;;) {
       const udp = createSocket('udp4');
-      udp.bind(0, '127.0.0.1');
+      udp.bind(0, address);
       await once(udp, 'listening');
       const tcp = createServer();
-      tcp.listen(udp.address().port, '127.0.0.1');
+      tcp.listen(udp.address().port, address);
       const isBound = await once(tcp, 'listening').then(
         () => true,
         // TCP has that port already: try another.
@@ -199,8 +201,12 @@ export class FakeCarrier extends EventEmitter {
     return this.requests.filter((message) => message.method === method).length;
   }
 
+  get address(): string {
+    return this.#udp.address().address;
+  }
+
   get contact(): string {
-    return `<sip:carrier@127.0.0.1:${this.port}>`;
+    return `<sip:carrier@${this.address}:${this.port}>`;
   }
 
   #serve(socket: Socket, transport: 'tcp' | 'tls'): void {
@@ -385,7 +391,7 @@ export class FakeCarrier extends EventEmitter {
   ): string {
     const copy = (name: string, label: string) =>
       (message.headers.get(name) ?? []).map((value) => `${label}: ${value}`);
-    const seen = this.rules.seenAs ?? `127.0.0.1:${message.sourcePort}`;
+    const seen = this.rules.seenAs ?? `${message.sourceAddress}:${message.sourcePort}`;
     const [host = '', port = ''] = seen.split(':');
     const [via = '', ...otherVias] = message.headers.get('via') ?? [];
     const marked = `${via.replace(/;rport(?:=\d*)?/, '')};rport=${port};received=${host}`;
@@ -534,7 +540,7 @@ export class CarrierCall extends EventEmitter {
     const type = body === '' || isTyped ? [] : ['Content-Type: application/sdp'];
     return [
       `${method} ${target} SIP/2.0`,
-      `Via: SIP/2.0/${transport} 127.0.0.1:${this.#carrier.port};branch=z9hG4bK${randomBytes(6).toString('hex')};rport`,
+      `Via: SIP/2.0/${transport} ${this.#carrier.address}:${this.#carrier.port};branch=z9hG4bK${randomBytes(6).toString('hex')};rport`,
       'Max-Forwards: 70',
       `From: ${to};tag=${this.#toTag}`,
       `To: ${first(this.invite, 'from')}`,
@@ -565,7 +571,7 @@ const SHORT: Record<string, string> = {
   c: 'content-type',
 };
 
-function parse(text: string, { transport, port }: ReplyTo): CarrierMessage | null {
+function parse(text: string, { transport, port, address }: ReplyTo): CarrierMessage | null {
   const split = text.indexOf('\r\n\r\n');
   if (split === -1) return null;
   const [startLine = '', ...lines] = text.slice(0, split).split('\r\n');
@@ -587,5 +593,6 @@ function parse(text: string, { transport, port }: ReplyTo): CarrierMessage | nul
     body: text.slice(split + 4),
     transport,
     sourcePort: port,
+    sourceAddress: address,
   };
 }

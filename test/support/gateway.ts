@@ -13,6 +13,8 @@ export interface GatewayOptions {
   readonly args?: readonly string[];
   /** As `npm start` runs it, from dist, which is built first when it is old; else from source. */
   readonly isBuilt?: boolean;
+  /** A network namespace that the test has made. */
+  readonly namespace?: string;
 }
 
 /** A transcript entry as `GET /v1/calls/{id}` gives it. */
@@ -92,7 +94,11 @@ export class Gateway {
     const entry = options.isBuilt
       ? ['config/start.mjs']
       : ['--import', 'ts-blank-space/register', 'src/main.ts'];
-    const child = spawn(process.execPath, [...entry, ...(options.args ?? [])], {
+    const command = [process.execPath, ...entry, ...(options.args ?? [])];
+    const within =
+      options.namespace === undefined ? [] : ['ip', 'netns', 'exec', options.namespace];
+    const [program = '', ...args] = [...within, ...command];
+    const child = spawn(program, args, {
       cwd: root,
       env: {
         ...withoutSettings(process.env),

@@ -1,13 +1,19 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
-/** Programs that some tests need, and the Debian package that brings each. */
+/** Programs that some tests need, and the Debian packages that bring each. */
 const PROGRAMS = {
-  sipp: 'sip-tester',
-  baresip: 'baresip-core',
-  flite: 'flite',
-  chromium: 'chromium',
-};
+  sipp: ['sip-tester'],
+  baresip: ['baresip-core'],
+  flite: ['flite'],
+  ffmpeg: ['ffmpeg'],
+  chromium: ['chromium'],
+  kamailio: ['kamailio', 'kamailio-tls-modules'],
+  svmap: ['sipvicious'],
+  python3: ['python3', 'python3-requests'],
+  openssl: ['openssl'],
+  ip: ['iproute2'],
+} as const satisfies Record<string, readonly string[]>;
 
 export type Program = keyof typeof PROGRAMS;
 
@@ -21,7 +27,7 @@ const APT_TIMEOUT_MS = 600_000;
 export function mochaGlobalSetup(): void {
   const missing = names().filter((name) => !hasProgram(name));
   if (missing.length === 0) return;
-  if (mayInstall()) install(missing.map((name) => PROGRAMS[name]));
+  if (mayInstall()) install(missing.flatMap((name) => PROGRAMS[name]));
   const still = names().filter((name) => !hasProgram(name));
   if (still.length > 0) {
     process.stdout.write(
@@ -35,7 +41,11 @@ export function hasProgram(name: Program): boolean {
 }
 
 function names(): readonly Program[] {
-  return ['sipp', 'baresip', 'flite', 'chromium'];
+  return Object.keys(PROGRAMS).filter(isProgram);
+}
+
+function isProgram(name: string): name is Program {
+  return name in PROGRAMS;
 }
 
 function mayInstall(): boolean {

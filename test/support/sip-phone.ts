@@ -40,12 +40,14 @@ export class SipPhone extends EventEmitter {
   #to = '';
   #remoteTarget = '';
   #routes: readonly string[] = [];
+  #isInDialog = false;
   #inviteBranch = '';
   #inviteCseq = 1;
   #inviteUri = '';
   #options: PhoneCallOptions = { sdp: '' };
   #timers = new Set<NodeJS.Timeout>();
   #lastAck = '';
+  #claims = '';
   /** Answers to requests of the other side: status, and a body for re-INVITEs. */
   onRequest: (request: SipText) => { status: number; body?: string } = () => ({ status: 200 });
 
@@ -56,11 +58,14 @@ export class SipPhone extends EventEmitter {
     socket.on('message', (data) => this.#onMessage(data.toString('utf8')));
   }
 
-  static async open(remotePort: number): Promise<SipPhone> {
+  /** @param claims the address that it says it has, as a phone behind a NAT does */
+  static async open(remotePort: number, claims?: string): Promise<SipPhone> {
     const socket = createSocket('udp4');
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    return new SipPhone(socket, remotePort);
+    const phone = new SipPhone(socket, remotePort);
+    phone.#claims = claims ?? `127.0.0.1:${phone.localPort}`;
+    return phone;
   }
 
   get localPort(): number {
@@ -175,7 +180,7 @@ export class SipPhone extends EventEmitter {
   }
 
   #requestLines(method: string, uri: string, branch: string, cseq: number): string[] {
-    const here = `127.0.0.1:${this.localPort}`;
+    const here = this.#claims;
     return [
       `${method} ${uri} SIP/2.0`,
       `Via: SIP/2.0/UDP ${here};branch=${branch};rport`,
@@ -208,7 +213,10 @@ export class SipPhone extends EventEmitter {
     if (isSuccess) {
       this.#to = header(response, 'to');
       this.#remoteTarget = /<([^>]+)>/.exec(header(response, 'contact'))?.[1] ?? this.#remoteTarget;
-      this.#routes = [...(response.headers.get('record-route') ?? [])].reverse();
+      // The routes of a dialog stand with its first answer (RFC 3261 §12.2).
+      if (!this.#isInDialog)
+        this.#routes = [...(response.headers.get('record-route') ?? [])].reverse();
+      this.#isInDialog = true;
       if (this.#options.acknowledge === false) return;
     }
     const branch = isSuccess ? newBranch() : this.#inviteBranch;
@@ -243,7 +251,7 @@ export class SipPhone extends EventEmitter {
       ...copy('to', 'To'),
       ...copy('call-id', 'Call-ID'),
       ...copy('cseq', 'CSeq'),
-      `Contact: <sip:phone@127.0.0.1:${this.localPort}>`,
+      `Contact: <sip:phone@${this.#claims}>`,
       ...(body === '' ? [] : ['Content-Type: application/sdp']),
       `Content-Length: ${Buffer.byteLength(body)}`,
       '',

@@ -22,6 +22,8 @@ export interface TestPhoneOptions {
   readonly packetIntervalMs?: number;
   /** Offer telephone-event? Default true. */
   readonly hasTelephoneEvent?: boolean;
+  /** Its own; default: loopback. */
+  readonly address?: string;
   /** Encrypts, and says so in its descriptions. Default: plain RTP. */
   readonly srtp?: {
     readonly suite: SrtpKeys['suite'];
@@ -95,13 +97,13 @@ export class TestPhone {
 
   static async open(options: TestPhoneOptions): Promise<TestPhone> {
     const codec = await openPhoneCodec(options.codec);
-    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    const socket = createSocket('udp4').bind(0, options.address ?? '127.0.0.1');
     await once(socket, 'listening');
     return new TestPhone(options, codec, socket);
   }
 
   get address(): string {
-    return '127.0.0.1';
+    return this.#socket.address().address;
   }
 
   get port(): number {

@@ -54,8 +54,15 @@ class SipJsPhone implements Softphone {
     });
   }
 
-  async unregister(): Promise<void> {
-    await this.#registerer?.unregister();
+  unregister(): Promise<void> {
+    const registerer = this.#registerer!;
+    return new Promise((resolve) => {
+      // The promise of `unregister` is kept once the request is sent.
+      registerer.stateChange.addListener((state) => {
+        if (state === RegistererState.Unregistered) resolve();
+      });
+      void registerer.unregister();
+    });
   }
 
   call(target: string): Promise<string> {

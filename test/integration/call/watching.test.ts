@@ -269,22 +269,18 @@ describe('a call that is watched', function () {
     }
   });
 
+  // The last one: the daemon of all the others dies.
   it('has an end that survives kill -9, for a reader who comes back after the restart', async () => {
-    const own = await Gateway.start({ env });
-    gateways.push(own);
-    const phone = await CallPhone.open(own.sipPort, { codec: 'pcma' });
-    phones.push(phone);
-    await phone.call();
-    const { call_id: id } = await own.nextCall();
-    const headers = { authorization: `Bearer ${own.adminKey}` };
+    const { id } = await callIn();
+    const headers = { authorization: `Bearer ${gateway.adminKey}` };
     const paths = [`/v1/calls/${id}/events`, `/v1/calls/${id}/transcript/stream`] as const;
-    const before = await EventReader.open(`${own.httpUrl}${paths[0]}`, headers);
+    const before = await EventReader.open(`${gateway.httpUrl}${paths[0]}`, headers);
     const answered = await before.named('answered');
-    await own.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
-    await own.kill();
+    await gateway.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
+    await gateway.kill();
     await before.closed;
 
-    const next = await Gateway.start({ env, dataDir: own.dataDir });
+    const next = await Gateway.start({ env, dataDir: gateway.dataDir });
     gateways.push(next);
     const come = (path: string, lastId: string) =>
       EventReader.open(`${next.httpUrl}${path}`, { ...headers, 'last-event-id': lastId });

@@ -49,6 +49,11 @@ describe('SIP over WebSocket at /sip of the running daemon', function () {
       assert.ok(status === 401 || status === 403, `${method} with Via ${via}: ${status}`);
     }
     assert.deepEqual(await gateway.calls(), []);
+    assert.equal(await gateway.metric('trunkline_sip_events', /event="webSockets"/), 1);
+    const metrics = await (await gateway.api('/metrics')).text();
+    for (const event of ['bans', 'droppedBanned', 'spoofed', 'scanners', 'credentialFailures']) {
+      assert.match(metrics, new RegExp(`^trunkline_sip_events\\{event="${event}"\\} 0$`, 'm'));
+    }
     await agent.close();
   });
 

@@ -4,6 +4,8 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
+import { writeWav } from '../../support/audio.ts';
+import { Baresip, hasBaresip } from '../../support/baresip.ts';
 import { needsOpenssl, TestAuthority, type TestCertificate } from '../../support/certificates.ts';
 import {
   CARRIER_SDP,
@@ -223,6 +225,31 @@ describe('a daemon with trunks by TLS', function () {
     const text = await heard(socket, /SIP\/2\.0 200[^]*\r\n\r\nv=0/);
     assert.match(text, new RegExp(`Contact: <sip:127\\.0\\.0\\.1:${tlsPort};transport=tls>`));
     socket.destroy();
+  });
+
+  it('is called by baresip over TLS', async function () {
+    if (!hasBaresip()) {
+      process.stderr.write('skipped: needs the Debian package baresip-core\n');
+      this.skip();
+    }
+    const speechFile = join(folder.path, 'silence.wav');
+    writeWav(speechFile, { samples: new Int16Array(8 * 20_000), sampleRateHz: 8000 });
+    const { caFile } = authority;
+    const phone = await Baresip.start({
+      speechFile,
+      codec: 'PCMU/8000/1',
+      sampleRateHz: 8000,
+      caFile,
+    });
+    try {
+      phone.dial(`sip:demo@127.0.0.1:${tlsPort};transport=tls`);
+      await phone.event('CALL_ESTABLISHED');
+      phone.hangUp();
+      await phone.event('CALL_CLOSED');
+    } finally {
+      await phone.stop();
+      await phone.remove();
+    }
   });
 
   it('shows a new certificate after SIGHUP, and keeps the old one when the new is no use', async () => {

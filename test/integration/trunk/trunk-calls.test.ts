@@ -107,7 +107,12 @@ describe('a daemon with a trunk', function () {
     const phone = await CallPhone.open(gateway.sipPort, { codec: 'pcma' });
     await phone.call({
       user: NUMBER,
-      headers: ['P-Asserted-Identity: "Bob" <sip:+34666777888@carrier.test>'],
+      headers: [
+        'P-Asserted-Identity: "Bob" <sip:+34666777888@carrier.test>',
+        'Diversion: <sip:+34600000001@carrier.test>;reason=no-answer',
+        'Reason: Q.850;cause=19;text="No answer"',
+        'Identity: e30.eyJhdHRlc3QiOiJBIn0.c2ln;info=<https://cert.test>;alg=ES256;ppt=shaken',
+      ],
     });
     const { call_id: id } = await gateway.nextCall();
     assert.ok((await phone.listenUntilQuiet()).length > 8000, 'a second of speech');
@@ -118,6 +123,16 @@ describe('a daemon with a trunk', function () {
     assert.equal(call.end_reason, 'caller-hung-up');
     assert.equal(call['from_number'], '+34666777888');
     assert.equal(call['to_number'], NUMBER);
+    const { headers, ...facts } = call['network_facts'] as Record<string, unknown>;
+    assert.deepEqual(facts, {
+      caller_name: 'Bob',
+      is_private: false,
+      diverted_from: '+34600000001',
+      diversion_reason: 'no-answer',
+      reason: 'Q.850;cause=19;text="No answer"',
+      claimed_attestation: 'A',
+    });
+    assert.match(JSON.stringify(headers), /"identity":"e30/);
     assert.equal(call.transcript?.[0]?.text, GREETING);
     assert.equal((await trunk())['channels'], 0);
   });

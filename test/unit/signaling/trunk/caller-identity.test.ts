@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 
-import { identityOf, identityVariables } from '../../../../src/signaling/trunk/caller-identity.ts';
+import {
+  identityOf,
+  identityVariables,
+  networkFactsOf,
+} from '../../../../src/signaling/trunk/caller-identity.ts';
 import { aTrunk } from './a-trunk.ts';
 
 const FROM = { user: '911000111', host: 'carrier.test', displayName: 'Ann' };
@@ -55,6 +59,24 @@ describe('who calls', () => {
     assert.equal(of({ 'history-info': history }).divertedFrom, '+34911222999');
     assert.equal(of({ 'history-info': history }).diversionReason, 'user-busy');
     assert.equal(of({ 'history-info': '<sip:911222333@x>;index=1' }).divertedFrom, null);
+  });
+
+  it('is kept with the headers as they came, but for a hidden number', () => {
+    const headers = {
+      'p-asserted-identity': '<sip:955666777@x>',
+      identity: 'e30.eyJhdHRlc3QiOiJBIn0.c2ln',
+      reason: 'Q.850;cause=19',
+      'user-agent': 'Switch',
+    };
+    const open = networkFactsOf(of(headers), { headers });
+    assert.deepEqual(open.headers, headers);
+    assert.deepEqual([open.claimedAttestation, open.reason], ['A', 'Q.850;cause=19']);
+    const hidden = { ...headers, privacy: 'id' };
+    const facts = networkFactsOf(of(hidden), { headers: hidden });
+    assert.equal(facts.isPrivate, true);
+    assert.equal(facts.callerName, null);
+    assert.deepEqual(Object.keys(facts.headers), ['reason', 'user-agent', 'privacy']);
+    assert.equal(JSON.stringify(facts).includes('955666777'), false);
   });
 
   it('has the attestation that its identity claims', () => {
