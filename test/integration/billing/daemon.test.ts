@@ -9,7 +9,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** The demo workspace of the running daemon, called by real SIP. */
 describe('a daemon that keeps accounts', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let gateway: Gateway;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   const phones: SipPhone[] = [];

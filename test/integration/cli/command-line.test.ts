@@ -108,6 +108,13 @@ describe('the command line', function () {
     media.close();
   });
 
+  it('tells what calls came to', async () => {
+    assert.match(await done('usage', '--by', 'door'), /^period .*\n(.*\n)*cost +0\.0000$/m);
+    const usage = await json('usage', '--from', '2026-01-01', '--to', '2026-01-31');
+    assert.deepEqual(usage['period'], { from: '2026-01-01', to: '2026-01-31' });
+    assert.equal((await run('usage', '--from', 'soon')).code, 65);
+  });
+
   it('finds the key in the data folder of a daemon on the same machine', async () => {
     const env = { TRUNKLINE_URL: gateway.httpUrl, TRUNKLINE_DATA_DIR: gateway.dataDir };
     const { code, out } = await trunkline(['trunks', 'list'], env);
