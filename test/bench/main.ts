@@ -7,6 +7,7 @@ import { benchGrowth } from './growth.ts';
 import { benchMedia, type MediaBenchResult } from './media.ts';
 import { findChromium } from '../support/browser.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
+import { measurePacketCosts } from './packet-costs.ts';
 import { benchSignaling, benchSippReference } from './signaling.ts';
 import { measureBargeIn, measureFirstAudio, measureListeningCpu, measureTurns } from './speech.ts';
 import { benchStart } from './start.ts';
@@ -124,6 +125,9 @@ async function media(): Promise<void> {
     rows.push(mediaRow(await benchMedia('trunkline', 'opus', legs)));
   }
   print(rows);
+  print(
+    measurePacketCosts().map(({ what, microseconds }) => ({ what, µs: rounded(microseconds) })),
+  );
 }
 
 function mediaRow(result: MediaBenchResult): Row {
