@@ -15,6 +15,7 @@ import { type CallEventType, type CallState, nextCallState } from './call-state.
 import type { CallEnding, CallJournal } from './journal.ts';
 import type { CallDesk, Party, PartyEnd } from './party.ts';
 import type { RefusalReason } from './refusal-status.ts';
+import { writeEnding } from './write-ending.ts';
 import {
   CallTransfers,
   type TransferOrder,
@@ -41,6 +42,8 @@ const TURNS_KEPT_MAX = 2_000;
 
 /** How long a goodbye may take when the owner ends a call politely. */
 const FINISH_WITHIN_MS = 5_000;
+/** Past the time limit: the worker's own goodbye and hard cut take less. */
+const OVERTIME_MS = 15_000;
 
 /**
  * One live call: a party, its voice leg, and the single end of both.
@@ -63,6 +66,7 @@ export class Call {
   #answeredAtMs: number | null = null;
   #voice: VoiceLeg | null = null;
   #isConversing = false;
+  #overtime: NodeJS.Timeout | undefined;
   readonly #desk: CallDesk;
   readonly #transfers: CallTransfers;
   readonly #captionWatchers = new Set<(caption: Caption) => void>();
@@ -241,6 +245,7 @@ export class Call {
   #converse(): void {
     if (this.#isConversing || this.#voice === null) return;
     this.#isConversing = true;
+    this.#watchTime();
     const { agent } = this;
     // What we know ourselves is not the caller's to say.
     const variables = {
@@ -294,6 +299,7 @@ export class Call {
   }
 
   async #release(reason: EndReason, end: PartyEnd | null): Promise<void> {
+    clearTimeout(this.#overtime);
     const endedAtMs = this.#parts.nowMs();
     // Media first, so that the report holds no packet sent after the end.
     const [report] = await Promise.all([
@@ -311,7 +317,20 @@ export class Call {
       transfers: this.#transfers.records,
     };
     this.#listener.onEnded(this, ending);
-    await this.#write('ended', this.#parts.journal.ended(this.record, ending));
+    await this.#write('ended', this.#writeEnding(ending));
+  }
+
+  #writeEnding(ending: CallEnding): Promise<void> {
+    return writeEnding(
+      () => this.#parts.journal.ended(this.record, ending),
+      (error) => this.#log.warn({ err: error }, 'the end of a call is written again'),
+    );
+  }
+
+  /** The worker keeps the time limit, and says so to the caller; this is for one that hangs. */
+  #watchTime(): void {
+    const withinMs = this.agent.timeLimitSeconds * 1000 + OVERTIME_MS;
+    this.#overtime = setTimeout(() => this.#endNow('time-limit', null), withinMs);
   }
 
   #isEnding(): boolean {
