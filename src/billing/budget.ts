@@ -1,21 +1,9 @@
 import type { CallPermit, CallPlan, GateRefusal } from '../call/call-gate.ts';
-import type { CountedCap, Tariff } from '../model/billing.ts';
+import type { CapNotice, CountedCap, Tariff } from '../model/billing.ts';
 import type { WorkspaceId } from '../model/ids.ts';
 import type { CallHoldRepository, HoldLimits } from '../storage/call-hold-repository.ts';
 import { countsCalls, type EffectiveCaps } from './caps.ts';
 import { roomForCall, type Standing, usedShares } from './room-for-call.ts';
-
-/** A workspace comes near a cap, or a call was refused because of it. */
-export interface CapNotice {
-  readonly workspaceId: WorkspaceId;
-  readonly level: 'near' | 'reached';
-  readonly cap: CountedCap;
-  /** `2026-01-31` or `2026-01`. */
-  readonly period: string;
-  /** Calls, minutes or micro-units, as the cap counts. */
-  readonly used: number;
-  readonly limit: number;
-}
 
 /** Told once for each level, cap and period, over all processes. May not throw. */
 export interface CapObserver {

@@ -271,6 +271,7 @@ export class Call {
       onCalleeKnown: (answeredBy) =>
         this.#listener.onProgress(this, { type: 'answered-by', answeredBy }),
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
+      onNote: (note) => this.#listener.onProgress(this, note),
       onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
       onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),

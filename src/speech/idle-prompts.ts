@@ -13,6 +13,11 @@ export class IdlePrompts {
     this.#settings = settings;
   }
 
+  /** Prompts since the caller was last heard. */
+  get given(): number {
+    return this.#given;
+  }
+
   /** How long the caller may be silent before the next prompt; null: as long as he likes. */
   get patienceMs(): number | null {
     const { afterMs } = this.#settings;

@@ -1,4 +1,5 @@
-import { Budget, type CapNotice } from '../../src/billing/budget.ts';
+import { Budget } from '../../src/billing/budget.ts';
+import type { CapNotice } from '../../src/model/billing.ts';
 import { CallMeter } from '../../src/billing/call-meter.ts';
 import { NO_CAPS } from '../../src/billing/caps.ts';
 import { TermsBook } from '../../src/billing/terms-book.ts';

@@ -131,6 +131,7 @@ export class SecondLeg {
       onCaption: () => {},
       onCalleeKnown: () => {},
       onActivity: () => {},
+      onNote: () => {},
       onTransferWanted: (_, failed) => failed('this leg has no agent'),
       onDigitsWanted: (digits) => void this.#party.dialog.sendDigits(digits, this.#options.log),
       onConversationEnded: (reason) => this.#end(reason, null),
