@@ -8,7 +8,6 @@ import {
 import { greeting, systemPrompt } from '../dialogue/prompt.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { TransferTarget } from '../model/agent.ts';
-import type { ToolUse } from '../model/call-note.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { AgentTurnResult } from './agent-turn.ts';
 import type { Activity, ConversationOptions } from './conversation-options.ts';
@@ -272,12 +271,9 @@ export class Conversation {
   }
 
   #script(history: readonly Message[]): Script {
-    const { agent, sink, clock, onTool, onNote } = this.#options;
     const onToolWait = (): void => this.#setActivity('thinking');
     const onTransfer = (to: TransferTarget, signal: AbortSignal) => this.#transfer(to, signal);
-    const onToolUsed = (tool: ToolUse) => onNote?.({ type: 'tool', tool });
-    const told = { onTool, onTransfer, onToolWait, onToolUsed };
-    const options = { brain: this.#brain, agent, sink, clock, ...told };
+    const options = { ...this.#options, brain: this.#brain, onTransfer, onToolWait };
     return (turn) => replyTo(history, turn, options);
   }
 
@@ -391,11 +387,8 @@ export class Conversation {
 
   #idle(): void {
     const prompt = this.#idlePrompts.next();
-    if (prompt !== null) {
-      const { given: number } = this.#idlePrompts;
-      this.#options.onNote?.({ type: 'idle-prompt', number, text: prompt });
-      return this.#speak({ text: () => prompt, isFixed: true });
-    }
+    if (prompt !== null) this.#options.onNote?.(prompt);
+    if (prompt !== null) return this.#speak({ text: () => prompt.text, isFixed: true });
     this.#close({ reason: 'caller-silent', detail: null });
     this.#end();
   }

@@ -2,7 +2,7 @@ import type { Brain, Message, ToolCall } from '../dialogue/brain.ts';
 import { toolUseOf } from '../dialogue/tool-use.ts';
 import { replyWithTools, type RunnableToolCall, type TurnPart } from '../dialogue/tool-rounds.ts';
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
-import type { ToolUse } from '../model/call-note.ts';
+import type { CallNote } from '../model/call-note.ts';
 import type { AudioSink } from '../model/audio.ts';
 import type { AgentTurn } from './agent-turn.ts';
 import { type Clock, pauseFor } from './clock.ts';
@@ -20,7 +20,7 @@ export interface ReplyingOptions {
   /** The caller waits for a tool of the owner's. */
   readonly onToolWait: () => void;
   /** For whoever watches; of speculation only what is adopted. */
-  readonly onToolUsed?: (tool: ToolUse) => void;
+  readonly onNote?: (note: CallNote) => void;
 }
 
 /** What the brain answers to `history`, tools and all, as a turn says it. */
@@ -47,13 +47,13 @@ export function replyTo(
 async function* tellingOfEnd(
   parts: AsyncIterable<TurnPart>,
   turn: AgentTurn,
-  { onToolUsed }: ReplyingOptions,
+  { onNote }: ReplyingOptions,
 ): AsyncGenerator<TurnPart> {
   for await (const part of parts) {
     if (part.type === 'end-call') {
       const given = part.reason === null ? {} : { reason: part.reason };
       void turn.committed().then(() => {
-        if (!turn.signal.aborted) onToolUsed?.(toolUseOf('end_call', given));
+        if (!turn.signal.aborted) onNote?.({ type: 'tool', tool: toolUseOf('end_call', given) });
       });
     }
     yield part;
@@ -64,12 +64,12 @@ async function* tellingOfEnd(
 async function runTool(
   call: RunnableToolCall,
   turn: AgentTurn,
-  { sink, clock, onTool, onTransfer, onToolWait, onToolUsed }: ReplyingOptions,
+  { sink, clock, onTool, onTransfer, onToolWait, onNote }: ReplyingOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
   await turn.committed();
   if (signal.aborted) return { error: 'the turn was canceled' };
-  onToolUsed?.(toolUseOf(call.call.name, call.call.arguments));
+  onNote?.({ type: 'tool', tool: toolUseOf(call.call.name, call.call.arguments) });
   if (call.type === 'send-dtmf') {
     await turn.spokenSoFar();
     await sink.sendDigits(call.digits);
