@@ -93,19 +93,14 @@ describe('what a transfer costs', function () {
     const { entries } = (await ask('/v1/usage/ledger')) as { entries: Json[] };
     return entries
       .filter((entry) => entry['call_id'] === callId)
-      .map((entry) => [
-        entry['kind'],
-        entry['direction'],
-        entry['answered'],
-        entry['amount_micros'],
-        entry['list_price_micros'],
-      ])
+      .map((entry) =>
+        ['kind', 'direction', 'answered', 'amount_micros', 'list_price_micros']
+          .map((name) => String(entry[name]))
+          .join(' '),
+      )
       .toSorted();
   };
-  const BOTH = [
-    ['call', 'inbound', true, 0, 10_000],
-    ['transfer-leg', 'outbound', true, 0, 200_000],
-  ];
+  const BOTH = ['call inbound true 0 10000', 'transfer-leg outbound true 0 200000'];
 
   it('is that of both legs of a bridge', async () => {
     const next = invited();
@@ -133,7 +128,7 @@ describe('what a transfer costs', function () {
     await bridge();
     (await next).respond(486);
     await gateway.callWhen(id, 'sorry', (_, turns) => turns.length > 1);
-    assert.deepEqual(await entriesOf(id), [['transfer-leg', 'outbound', false, 0, 0]]);
+    assert.deepEqual(await entriesOf(id), ['transfer-leg outbound false 0 0']);
 
     // The call holds 0.06 already, and the rest of it by telephone would be 1.20.
     carrier.onInvite = () => assert.fail('nobody is to be called');
