@@ -42,7 +42,8 @@ export class Billing {
     const holds = () => storage().callHolds;
     const budget = new Budget({ holds, observer, onError, nowMs: Date.now });
     const { currency } = config.billing;
-    this.meter = new CallMeter({ terms: this.terms, budget, currency, onError });
+    const legs = () => storage().transferLegs;
+    this.meter = new CallMeter({ terms: this.terms, budget, legs, currency, onError });
   }
 }
 

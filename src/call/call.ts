@@ -94,6 +94,7 @@ export class Call {
       party,
       desk: this.#desk,
       voice: () => (this.#state === 'active' ? this.#voice : null),
+      secondsLeft: () => this.#secondsLeft(),
       log: this.#log,
       onStage: (transfer) => listener.onProgress(this, { type: 'transfer', transfer }),
     });
@@ -332,6 +333,12 @@ export class Call {
   #watchTime(): void {
     const withinMs = this.agent.timeLimitSeconds * 1000 + OVERTIME_MS;
     this.#overtime = setTimeout(() => this.#endNow('time-limit', null), withinMs);
+  }
+
+  #secondsLeft(): number {
+    const { nowMs } = this.#parts;
+    const talkedMs = nowMs() - (this.#answeredAtMs ?? nowMs());
+    return Math.max(0, this.agent.timeLimitSeconds - Math.floor(talkedMs / 1000));
   }
 
   #isEnding(): boolean {

@@ -27,5 +27,6 @@ export function testMeter(
   };
   const holds = () => storage().callHolds;
   const budget = new Budget({ holds, observer: { onCap }, onError, nowMs: Date.now });
-  return new CallMeter({ terms, budget, currency: 'USD', onError });
+  const legs = () => storage().transferLegs;
+  return new CallMeter({ terms, budget, legs, currency: 'USD', onError });
 }
