@@ -25,7 +25,8 @@ export class Billing {
   readonly meter: CallMeter;
 
   constructor({ config, log, metrics, storage, capObservers = [] }: BillingOptions) {
-    const onError = (error: unknown) => log.error({ err: error }, 'caps could not be looked at');
+    const onError = (error: unknown) =>
+      log.error({ err: error }, 'accounts could not be looked at or written');
     this.terms = new TermsBook({
       repository: () => storage().billingTerms,
       capsOf: (type) => defaultCaps(config.caps, type),
