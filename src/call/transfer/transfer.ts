@@ -14,6 +14,7 @@ import type { ReferResult } from '../../signaling/transfer/refer.ts';
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
+import type { GateRefusal, MeteredLeg } from '../call-gate.ts';
 import { SecondLeg, type SecondLegResult } from './second-leg.ts';
 import type { TransferPlan } from './transfer-plan.ts';
 
@@ -27,6 +28,8 @@ export interface TransferOptions {
   readonly voice: VoiceLeg;
   readonly trunks: Pick<TrunkService, 'dial'>;
   readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  /** Asked before we call somebody. Rejects when storage fails. */
+  readonly admitLeg: (toNumber: string) => Promise<MeteredLeg | GateRefusal>;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly onStage: (record: TransferRecord) => void;
@@ -140,7 +143,9 @@ export class Transfer {
   /** Null: it was not answered, and the transfer is over. */
   async #dial(): Promise<Extract<SecondLegResult, { type: 'answered' }> | null> {
     if (this.isOver) return null;
-    const { plan, record, number, voice, trunks, pool, log } = this.#options;
+    const { plan, record, number, voice, trunks, pool, log, nowMs } = this.#options;
+    const meter = await this.#admitLeg();
+    if (meter === null) return null;
     this.#second = new SecondLeg({
       record,
       number,
@@ -148,6 +153,8 @@ export class Transfer {
       target: { to: plan.toNumber, caller: { number: plan.fromNumber }, variables: {} },
       trunks,
       pool,
+      meter,
+      nowMs,
       log,
       onRinging: () => this.#ringing(180, true),
       onEnded: () => this.#onSecondEnded(),
@@ -157,6 +164,22 @@ export class Transfer {
     if (this.isOver) return null;
     if (result.type === 'answered') return result;
     this.#failed(result.failure, result);
+    return null;
+  }
+
+  /** Null: the transfer is over. */
+  async #admitLeg(): Promise<MeteredLeg | null> {
+    const { plan, admitLeg, log, nowMs } = this.#options;
+    const reply = await admitLeg(plan.toNumber).catch((error: unknown) => {
+      log.error({ err: error }, 'a second leg could not be counted');
+      return null;
+    });
+    if (reply?.admitted !== true) {
+      this.#failed(reply?.reason ?? 'unavailable', { sipStatus: null });
+      return null;
+    }
+    if (!this.isOver) return reply;
+    reply.ended(nowMs());
     return null;
   }
 
