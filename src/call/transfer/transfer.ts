@@ -14,7 +14,8 @@ import type { ReferResult } from '../../signaling/transfer/refer.ts';
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
-import { SecondLeg, type SecondLegResult } from './second-leg.ts';
+import type { BrowserLines } from '../call-requests.ts';
+import { type Callee, SecondLeg, type SecondLegResult } from './second-leg.ts';
 import type { TransferPlan } from './transfer-plan.ts';
 
 export interface TransferOptions {
@@ -26,7 +27,8 @@ export interface TransferOptions {
   readonly number: number;
   readonly voice: VoiceLeg;
   readonly trunks: Pick<TrunkService, 'dial'>;
-  readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  readonly browsers: Pick<BrowserLines, 'dial'>;
+  readonly pool: Pick<VoicePool, 'openLegBeside' | 'openWebLegBeside' | 'codecs'>;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly onStage: (record: TransferRecord) => void;
@@ -140,13 +142,14 @@ export class Transfer {
   /** Null: it was not answered, and the transfer is over. */
   async #dial(): Promise<Extract<SecondLegResult, { type: 'answered' }> | null> {
     if (this.isOver) return null;
-    const { plan, record, number, voice, trunks, pool, log } = this.#options;
+    const { plan, record, number, voice, trunks, browsers, pool, log } = this.#options;
     this.#second = new SecondLeg({
       record,
       number,
       beside: voice,
-      target: { to: plan.toNumber, caller: { number: plan.fromNumber }, variables: {} },
+      callee: calleeOf(plan),
       trunks,
+      browsers,
       pool,
       log,
       onRinging: () => this.#ringing(180, true),
@@ -223,6 +226,12 @@ export class Transfer {
     this.#record = { ...this.#record, ...facts, stage };
     this.#options.onStage(this.#record);
   }
+}
+
+function calleeOf({ browser, toNumber: to, fromNumber: number }: TransferPlan): Callee {
+  return browser === null
+    ? { type: 'number', target: { to, caller: { number }, variables: {} } }
+    : { type: 'browser', browser };
 }
 
 /** What the far side said of the call that it made. */
