@@ -78,7 +78,10 @@ export class Gateway {
     this.admission = new Admission({ callsMax: config.limits.callsMax });
     this.agents = new AgentsOnCall({ config, storage: () => this.storage });
     const storage = () => this.storage;
-    this.billing = new Billing({ config, log, metrics: this.metrics, storage });
+    this.webhooks = new WebhooksPart({ config: config.webhooks, storage, log });
+    const { metrics } = this;
+    const capObservers = [this.webhooks.observer];
+    this.billing = new Billing({ config, log, metrics, storage, capObservers });
     this.pool = createVoicePool(config, log, {
       onWorkerLost: (worker) => {
         this.metrics.workerCrashed();
@@ -110,11 +113,6 @@ export class Gateway {
       metrics: this.metrics,
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
-    });
-    this.webhooks = new WebhooksPart({
-      config: config.webhooks,
-      storage: () => this.storage,
-      log,
     });
     this.simulation = this.#createSimulation();
     this.http = this.#createHttp(version);

@@ -25,7 +25,8 @@ export class Billing {
   readonly meter: CallMeter;
 
   constructor({ config, log, metrics, storage, capObservers = [] }: BillingOptions) {
-    const onError = (error: unknown) => log.error({ err: error }, 'caps could not be looked at');
+    const onError = (error: unknown) =>
+      log.error({ err: error }, 'accounts could not be looked at or written');
     this.terms = new TermsBook({
       repository: () => storage().billingTerms,
       capsOf: (type) => defaultCaps(config.caps, type),
@@ -42,7 +43,8 @@ export class Billing {
     const holds = () => storage().callHolds;
     const budget = new Budget({ holds, observer, onError, nowMs: Date.now });
     const { currency } = config.billing;
-    this.meter = new CallMeter({ terms: this.terms, budget, currency, onError });
+    const legs = () => storage().transferLegs;
+    this.meter = new CallMeter({ terms: this.terms, budget, legs, currency, onError });
   }
 }
 

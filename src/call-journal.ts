@@ -10,7 +10,7 @@ export interface CallAccounts {
   tariffOf(call: CallRecord): Tariff | null;
   /** What is written in the transaction that ends it. */
   chargesOf(call: CallRecord, ending: CallEnding): readonly Write[];
-  /** Those writes are durable. Once for a call; may not throw. */
+  /** The call's end is durable, by these writes or by others before. May not throw. */
   settled?(call: CallRecord): void;
 }
 
@@ -27,7 +27,7 @@ export function journalOf({ calls }: Pick<Storage, 'calls'>, accounts: CallAccou
     turn: (id, turn) => calls.appendTurn(id, turn),
     ended: async (call, ending) => {
       const isTaken = await calls.end(call.id, ending, accounts.chargesOf(call, ending));
-      if (isTaken) accounts.settled?.(call);
+      accounts.settled?.(call);
       return isTaken;
     },
   };

@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import type { CapObserver } from './billing/budget.ts';
 import type { CallObserver } from './call/call-observer.ts';
 import type { CallId } from './model/ids.ts';
 import type { Logger } from './observability/logger.ts';
@@ -38,7 +39,7 @@ export class WebhooksPart {
     });
   }
 
-  get observer(): CallObserver {
+  get observer(): CallObserver & CapObserver {
     return this.#observer;
   }
 

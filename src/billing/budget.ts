@@ -1,21 +1,10 @@
-import type { CallPermit, CallPlan, GateRefusal } from '../call/call-gate.ts';
-import type { CountedCap, Tariff } from '../model/billing.ts';
+import type { CallPermit, CallPlan, GateRefusal, LegPlan } from '../call/call-gate.ts';
+import type { CapNotice, CountedCap, Tariff } from '../model/billing.ts';
 import type { WorkspaceId } from '../model/ids.ts';
-import type { CallHoldRepository, HoldLimits } from '../storage/call-hold-repository.ts';
+import type { CallHold, CallHoldRepository, HoldLimits } from '../storage/call-hold-repository.ts';
 import { countsCalls, type EffectiveCaps } from './caps.ts';
+import { legIdOf } from '../storage/transfer-leg-repository.ts';
 import { roomForCall, type Standing, usedShares } from './room-for-call.ts';
-
-/** A workspace comes near a cap, or a call was refused because of it. */
-export interface CapNotice {
-  readonly workspaceId: WorkspaceId;
-  readonly level: 'near' | 'reached';
-  readonly cap: CountedCap;
-  /** `2026-01-31` or `2026-01`. */
-  readonly period: string;
-  /** Calls, minutes or micro-units, as the cap counts. */
-  readonly used: number;
-  readonly limit: number;
-}
 
 /** Told once for each level, cap and period, over all processes. May not throw. */
 export interface CapObserver {
@@ -57,14 +46,56 @@ export class Budget {
     const { id: callId, workspaceId } = plan;
     const longest = Math.min(plan.timeLimitSeconds, caps.callSecondsMax ?? plan.timeLimitSeconds);
     if (!countsCalls(caps)) return { admitted: true, timeLimitSeconds: longest };
-    const day = dayOf(plan.startedAtMs);
+    const wanted = { timeLimitSeconds: longest, tariff };
+    return this.#hold(
+      { callId, workspaceId, atMs: plan.startedAtMs, calls: 1 },
+      wanted,
+      caps,
+      currency,
+    );
+  }
+
+  /**
+   * A further leg of a call that is counted already: it holds the time that its call has left,
+   * and is no call of its own.
+   */
+  admitLeg(
+    plan: LegPlan,
+    caps: EffectiveCaps,
+    tariff: Tariff | null,
+    currency: string,
+  ): Promise<CallPermit | GateRefusal> {
+    const { workspaceId, startedAtMs: atMs, secondsLeft: timeLimitSeconds } = plan;
+    const ofLegs = { ...caps, ...NO_CALL_CAPS };
+    const wanted = { timeLimitSeconds, tariff, isWhole: true };
+    return this.#hold(
+      { callId: legIdOf(plan), workspaceId, atMs, calls: 0 },
+      wanted,
+      ofLegs,
+      currency,
+    );
+  }
+
+  /** What did not begin after all. */
+  giveBack(plan: LegPlan): Promise<void> {
+    return this.#options.holds().release(legIdOf(plan));
+  }
+
+  async #hold(
+    who: Pick<CallHold, 'callId' | 'workspaceId' | 'atMs' | 'calls'>,
+    wanted: Parameters<typeof roomForCall>[2],
+    caps: EffectiveCaps,
+    currency: string,
+  ): Promise<CallPermit | GateRefusal> {
+    const { workspaceId, atMs } = who;
+    const day = dayOf(atMs);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const standing = await this.#options.holds().standing(workspaceId, day, currency);
-      const room = roomForCall(caps, standing, { timeLimitSeconds: longest, tariff });
+      const room = roomForCall(caps, standing, wanted);
       this.#warn(workspaceId, caps, standing, day, room.hasRoom ? null : room.cap);
       if (!room.hasRoom) return { admitted: false, reason: room.reason };
       const { timeLimitSeconds, holdSeconds: seconds, holdMicros: micros } = room;
-      const hold = { callId, workspaceId, day, seconds, micros, currency, atMs: plan.startedAtMs };
+      const hold = { ...who, day, seconds, micros, currency };
       if (await this.#options.holds().take(hold, limitsOf(caps))) {
         return { admitted: true, timeLimitSeconds };
       }
@@ -128,6 +159,13 @@ export class Budget {
 }
 
 const TOLD_MAX = 10_000;
+/** They hold for calls, each once. */
+const NO_CALL_CAPS = {
+  callsAtOnce: null,
+  callsPerDay: null,
+  callsPerMonth: null,
+  callSecondsMax: null,
+} as const;
 
 function limitsOf(caps: EffectiveCaps): HoldLimits {
   const { callsAtOnce, callsPerDay, callsPerMonth, microsPerDay, microsPerMonth } = caps;

@@ -42,7 +42,12 @@ const SECONDS_MIN = 30;
 export function roomForCall(
   caps: EffectiveCaps,
   { day, month, liveCalls }: Standing,
-  wanted: { readonly timeLimitSeconds: number; readonly tariff: Tariff | null },
+  wanted: {
+    readonly timeLimitSeconds: number;
+    readonly tariff: Tariff | null;
+    /** No less will do. */
+    readonly isWhole?: boolean;
+  },
 ): Room | NoRoom {
   if (caps.callsAtOnce !== null && liveCalls >= caps.callsAtOnce) {
     return { hasRoom: false, reason: 'workspace-busy', cap: null };
@@ -54,7 +59,7 @@ export function roomForCall(
   if (calls.amount < 1) return { hasRoom: false, reason: 'quota-exceeded', cap: calls.cap };
 
   const most = Math.min(wanted.timeLimitSeconds, caps.callSecondsMax ?? Number.POSITIVE_INFINITY);
-  const least = Math.min(most, SECONDS_MIN);
+  const least = wanted.isWhole === true ? most : Math.min(most, SECONDS_MIN);
   const seconds = leastLeft([
     left('minutesPerDay', inSeconds(caps.minutesPerDay), day.ended.seconds + day.held.seconds),
     left(

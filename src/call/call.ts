@@ -94,6 +94,7 @@ export class Call {
       party,
       desk: this.#desk,
       voice: () => (this.#state === 'active' ? this.#voice : null),
+      secondsLeft: () => this.#secondsLeft(),
       log: this.#log,
       onStage: (transfer) => listener.onProgress(this, { type: 'transfer', transfer }),
     });
@@ -271,6 +272,7 @@ export class Call {
       onCalleeKnown: (answeredBy) =>
         this.#listener.onProgress(this, { type: 'answered-by', answeredBy }),
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
+      onNote: (note) => this.#listener.onProgress(this, note),
       onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
       onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
@@ -331,6 +333,12 @@ export class Call {
   #watchTime(): void {
     const withinMs = this.agent.timeLimitSeconds * 1000 + OVERTIME_MS;
     this.#overtime = setTimeout(() => this.#endNow('time-limit', null), withinMs);
+  }
+
+  #secondsLeft(): number {
+    const { nowMs } = this.#parts;
+    const talkedMs = nowMs() - (this.#answeredAtMs ?? nowMs());
+    return Math.max(0, this.agent.timeLimitSeconds - Math.floor(talkedMs / 1000));
   }
 
   #isEnding(): boolean {

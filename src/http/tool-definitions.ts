@@ -16,7 +16,12 @@ const Tool = Type.Object(
 );
 
 /** How tools are answered. */
-export const ToolDefinitions = Type.Array(Tool, { maxItems: 64 });
+export const ToolDefinitions = Type.Array(Tool, {
+  maxItems: 64,
+  description:
+    'Offered to the language model. Nothing runs them on a call: the event `tool.invocation` ' +
+    'tells the owner, and the model is told that the tool failed.',
+});
 /** How they may be given: as an array, or as the text of one, as other gateways want it. */
 export const GivenToolDefinitions = Type.Union([
   ToolDefinitions,

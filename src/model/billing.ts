@@ -1,3 +1,4 @@
+import type { WorkspaceId } from './ids.ts';
 import type { CallDirection, CallDoor } from './call.ts';
 
 /**
@@ -70,3 +71,15 @@ export interface Caps {
 
 /** Caps that count something over a day or a month. */
 export type CountedCap = Exclude<keyof Caps, 'callsAtOnce' | 'callSecondsMax' | 'destinations'>;
+
+/** A workspace comes near a cap, or a call was refused because of it. */
+export interface CapNotice {
+  readonly workspaceId: WorkspaceId;
+  readonly level: 'near' | 'reached';
+  readonly cap: CountedCap;
+  /** `2026-01-31` or `2026-01`. */
+  readonly period: string;
+  /** Calls, minutes or micro-units, as the cap counts. */
+  readonly used: number;
+  readonly limit: number;
+}

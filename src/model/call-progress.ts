@@ -1,3 +1,4 @@
+import type { CallNote } from './call-note.ts';
 import type { Blame, EndReason } from './end-reason.ts';
 import type { AnsweredBy } from './machine-detection.ts';
 import type { TransferRecord } from './transfer.ts';
@@ -21,6 +22,7 @@ export type CallProgress =
   | { readonly type: 'activity'; readonly activity: 'listening' | 'thinking' | 'speaking' }
   /** A transfer begins, gets on, or is over: as it stands now. */
   | { readonly type: 'transfer'; readonly transfer: TransferRecord }
+  | CallNote
   | { readonly type: 'turn'; readonly turn: TranscriptTurn }
   | {
       readonly type: 'ended';

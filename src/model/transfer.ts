@@ -20,6 +20,10 @@ export type TransferFailure =
   | 'unavailable'
   /** The far side was asked to call and never said what became of it. */
   | 'no-news'
+  /** What the workspace may still have is less than the call may take. */
+  | 'spend-cap-reached'
+  | 'quota-exceeded'
+  | 'workspace-busy'
   /** The call ended first. */
   | 'abandoned';
 

@@ -1,6 +1,7 @@
 import type { Brain, ToolCall } from '../dialogue/brain.ts';
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
 import type { AudioSink, AudioSource } from '../model/audio.ts';
+import type { CallNote } from '../model/call-note.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { TurnId } from '../model/ids.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
@@ -23,6 +24,8 @@ export interface ConversationOptions {
   readonly newTurnId: (turn: Pick<TranscriptTurn, 'role' | 'via'>) => TurnId;
   readonly onTurn: (turn: TranscriptTurn) => void;
   readonly onActivity: (activity: Activity) => void;
+  /** A tool is used, an idle prompt spoken: told when it begins. */
+  readonly onNote?: (note: CallNote) => void;
   /**
    * What one side is saying, as far as it is known: each replaces the one before until that
    * side's turn is given to `onTurn`. It may come to nothing.

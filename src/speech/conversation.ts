@@ -271,10 +271,9 @@ export class Conversation {
   }
 
   #script(history: readonly Message[]): Script {
-    const { agent, sink, clock, onTool } = this.#options;
     const onToolWait = (): void => this.#setActivity('thinking');
     const onTransfer = (to: TransferTarget, signal: AbortSignal) => this.#transfer(to, signal);
-    const options = { brain: this.#brain, agent, sink, clock, onTool, onTransfer, onToolWait };
+    const options = { ...this.#options, brain: this.#brain, onTransfer, onToolWait };
     return (turn) => replyTo(history, turn, options);
   }
 
@@ -388,7 +387,8 @@ export class Conversation {
 
   #idle(): void {
     const prompt = this.#idlePrompts.next();
-    if (prompt !== null) return this.#speak({ text: () => prompt, isFixed: true });
+    if (prompt !== null) this.#options.onNote?.(prompt);
+    if (prompt !== null) return this.#speak({ text: () => prompt.text, isFixed: true });
     this.#close({ reason: 'caller-silent', detail: null });
     this.#end();
   }

@@ -1,4 +1,7 @@
 import type { IdleSettings } from '../model/agent.ts';
+import type { CallNote } from '../model/call-note.ts';
+
+export type IdlePrompt = Extract<CallNote, { readonly type: 'idle-prompt' }>;
 
 /**
  * What to do while the caller says nothing: which prompt is next, and whether the silence
@@ -20,10 +23,10 @@ export class IdlePrompts {
   }
 
   /** The next prompt, or null when all were given: then the call is over. */
-  next(): string | null {
-    const prompt = this.#settings.prompts[this.#given];
+  next(): IdlePrompt | null {
+    const text = this.#settings.prompts[this.#given];
     this.#given += 1;
-    return prompt ?? null;
+    return text === undefined ? null : { type: 'idle-prompt', number: this.#given, text };
   }
 
   /** The caller is there: all prompts may be given again. */

@@ -1,6 +1,8 @@
 import type { Brain, Message, ToolCall } from '../dialogue/brain.ts';
+import { toolUseOf } from '../dialogue/tool-use.ts';
 import { replyWithTools, type RunnableToolCall, type TurnPart } from '../dialogue/tool-rounds.ts';
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
+import type { CallNote } from '../model/call-note.ts';
 import type { AudioSink } from '../model/audio.ts';
 import type { AgentTurn } from './agent-turn.ts';
 import { type Clock, pauseFor } from './clock.ts';
@@ -17,6 +19,8 @@ export interface ReplyingOptions {
   readonly onTransfer?: (to: TransferTarget, signal: AbortSignal) => Promise<string>;
   /** The caller waits for a tool of the owner's. */
   readonly onToolWait: () => void;
+  /** For whoever watches; of speculation only what is adopted. */
+  readonly onNote?: (note: CallNote) => void;
 }
 
 /** What the brain answers to `history`, tools and all, as a turn says it. */
@@ -27,7 +31,7 @@ export function replyTo(
 ): AsyncIterable<TurnPart> {
   const { brain, agent, clock } = options;
   const { stamps } = turn;
-  return replyWithTools(brain, history, {
+  const parts = replyWithTools(brain, history, {
     agent,
     signal: turn.signal,
     run: (call, signal) => runTool(call, turn, options, signal),
@@ -36,17 +40,36 @@ export function replyTo(
       else stamps.llmFirstTokenAtMs ??= clock.nowMs();
     },
   });
+  return tellingOfEnd(parts, turn, options);
+}
+
+/** Other tools tell of themselves when they are run; this one is only a part. */
+async function* tellingOfEnd(
+  parts: AsyncIterable<TurnPart>,
+  turn: AgentTurn,
+  { onNote }: ReplyingOptions,
+): AsyncGenerator<TurnPart> {
+  for await (const part of parts) {
+    if (part.type === 'end-call') {
+      const given = part.reason === null ? {} : { reason: part.reason };
+      void turn.committed().then(() => {
+        if (!turn.signal.aborted) onNote?.({ type: 'tool', tool: toolUseOf('end_call', given) });
+      });
+    }
+    yield part;
+  }
 }
 
 /** Nothing is run on speculation, and keys are sent after what was said before them. */
 async function runTool(
   call: RunnableToolCall,
   turn: AgentTurn,
-  { sink, clock, onTool, onTransfer, onToolWait }: ReplyingOptions,
+  { sink, clock, onTool, onTransfer, onToolWait, onNote }: ReplyingOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
   await turn.committed();
   if (signal.aborted) return { error: 'the turn was canceled' };
+  onNote?.({ type: 'tool', tool: toolUseOf(call.call.name, call.call.arguments) });
   if (call.type === 'send-dtmf') {
     await turn.spokenSoFar();
     await sink.sendDigits(call.digits);

@@ -1,4 +1,4 @@
-import type { CallId, WorkspaceId } from '../model/ids.ts';
+import type { WorkspaceId } from '../model/ids.ts';
 import type { Connection, SqlRow } from './connection.ts';
 import { microsOf } from './ledger-repository.ts';
 import { insertMany, numberOf } from './rows.ts';
@@ -6,7 +6,8 @@ import type { Write, WriteQueue, WriteStatement } from './write-queue.ts';
 
 /** All that a call may come to, kept back until it has ended. */
 export interface CallHold {
-  readonly callId: CallId;
+  /** Or of one further leg of it. */
+  readonly callId: string;
   readonly workspaceId: WorkspaceId;
   /** Day of UTC on which the call began. */
   readonly day: string;
@@ -14,6 +15,8 @@ export interface CallHold {
   readonly micros: number;
   readonly currency: string;
   readonly atMs: number;
+  /** 0: a further leg of a call that is counted already. */
+  readonly calls: 0 | 1;
 }
 
 /** Sums that must not be passed with the hold; null: no such cap. */
@@ -47,6 +50,8 @@ export interface CallHoldRepository {
    * one transaction it may refuse one that would fit; asking again is the caller's.
    */
   take(hold: CallHold, limits: HoldLimits): Promise<boolean>;
+  /** Gives a hold back for what did not begin. */
+  release(callId: string): Promise<void>;
   /** True once for that id. */
   notice(id: string, atMs: number): Promise<boolean>;
 }
@@ -59,20 +64,20 @@ const TAKE: WriteStatement = {
   name: 'call-hold-take',
   rank: 1,
   sql: `INSERT INTO call_holds (call_id, workspace_id, instance_id, day, seconds, micros, currency,
-      created_at_ms)
-    SELECT call_id, workspace_id, instance_id, day, seconds, micros, currency, at_ms FROM (
+      created_at_ms, calls)
+    SELECT call_id, workspace_id, instance_id, day, seconds, micros, currency, at_ms, calls FROM (
       SELECT value ->> 0 AS call_id, value ->> 1 AS workspace_id, value ->> 2 AS instance_id,
         value ->> 3 AS day, value ->> 4 AS seconds, value ->> 5 AS micros,
         value ->> 6 AS currency, value ->> 7 AS at_ms, value -> 8 AS limits,
-        count(*) OVER earlier AS calls_so_far,
+        value ->> 9 AS calls, sum(value ->> 9) OVER earlier AS calls_so_far,
         sum(value ->> 4) OVER earlier AS seconds_so_far,
         sum(value ->> 5) OVER earlier AS micros_so_far
       FROM json_each(?1)
       WINDOW earlier AS (PARTITION BY value ->> 1 ORDER BY key ROWS UNBOUNDED PRECEDING)
     ) AS asked
-    WHERE ${within('callsAtOnce', 'calls_so_far', 'count(*)', null)}
-      AND ${within('callsPerDay', 'calls_so_far', 'count(*)', 'calls')}
-      AND ${within('callsPerMonth', 'calls_so_far', 'count(*)', 'calls')}
+    WHERE ${within('callsAtOnce', 'calls_so_far', 'coalesce(sum(calls), 0)', null)}
+      AND ${within('callsPerDay', 'calls_so_far', 'coalesce(sum(calls), 0)', 'calls')}
+      AND ${within('callsPerMonth', 'calls_so_far', 'coalesce(sum(calls), 0)', 'calls')}
       AND ${within('secondsPerDay', 'seconds_so_far', 'coalesce(sum(seconds), 0)', 'seconds')}
       AND ${within('secondsPerMonth', 'seconds_so_far', 'coalesce(sum(seconds), 0)', 'seconds')}
       AND ${within('microsPerDay', 'micros_so_far', 'coalesce(sum(micros), 0)', 'list_price_micros')}
@@ -111,7 +116,7 @@ const RELEASE: WriteStatement = {
 };
 
 /** For the end of a call whose rows could not all be written: nothing is held for ever. */
-export function holdReleaseWrite(callId: CallId): Write {
+export function holdReleaseWrite(callId: string): Write {
   return { statement: RELEASE, id: callId, subject: callId, row: [callId] };
 }
 
@@ -129,10 +134,10 @@ const ended = (name: string, period: string) => `
   (SELECT coalesce(sum(list_price_micros), 0) FROM usage_periods
     WHERE workspace_id = ?1 AND period = ${period} AND currency = ?3) AS ${name}_micros`;
 const held = (name: string, which: string) => `
-  count(*) FILTER (WHERE ${which}) AS ${name}_held_calls,
+  coalesce(sum(calls) FILTER (WHERE ${which}), 0) AS ${name}_held_calls,
   coalesce(sum(seconds) FILTER (WHERE ${which}), 0) AS ${name}_held_seconds,
   coalesce(sum(micros) FILTER (WHERE ${which} AND currency = ?3), 0) AS ${name}_held_micros`;
-const STANDING = `SELECT count(*) AS live_calls,
+const STANDING = `SELECT coalesce(sum(calls), 0) AS live_calls,
   ${held('day', 'day = ?2')}, ${held('month', 'substr(day, 1, 7) = substr(?2, 1, 7)')},
   ${ended('day', '?2')}, ${ended('month', 'substr(?2, 1, 7)')}
   FROM call_holds WHERE workspace_id = ?1`;
@@ -160,13 +165,17 @@ export function createCallHoldRepository({
     },
 
     async take(hold, limits) {
-      const { callId, workspaceId, day, seconds, micros, currency, atMs } = hold;
+      const { callId, workspaceId, day, seconds, micros, currency, atMs, calls } = hold;
       const values = [callId, workspaceId, instanceId, day, seconds, micros, currency];
-      const row = [...values, Math.round(atMs), { ...limits }];
+      const row = [...values, Math.round(atMs), { ...limits }, calls];
       // No subject but its own: holds of one workspace may share a transaction.
       const write = { statement: TAKE, id: callId, subject: `hold ${callId}`, row };
       const [isTaken = false] = await writes.write(write);
       return isTaken;
+    },
+
+    async release(callId) {
+      await writes.write(holdReleaseWrite(callId));
     },
 
     async notice(id, atMs) {

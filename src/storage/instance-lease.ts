@@ -2,6 +2,7 @@ import type { Connection } from './connection.ts';
 import { type ChargeOf, closeOrphans, type OrphanedCall } from './orphans.ts';
 import { isCertainlyDead, ownIdentity } from './process-identity.ts';
 import { insertMany, numberOf, textOf } from './rows.ts';
+import { closeOrphanedLegs } from './transfer-leg-repository.ts';
 import type { WriteQueue, WriteStatement } from './write-queue.ts';
 
 export interface InstanceLease {
@@ -57,7 +58,8 @@ const STOP: WriteStatement = {
 
 const WITH_LIVE_CALLS = `SELECT * FROM instances WHERE id IN
   (SELECT instance_id FROM calls INDEXED BY calls_live WHERE ended_at_ms IS NULL)
-  OR id IN (SELECT instance_id FROM call_holds)`;
+  OR id IN (SELECT instance_id FROM call_holds)
+  OR id IN (SELECT instance_id FROM transfer_legs)`;
 
 /** Of a call that began, and died before its first row. Those of others end with their calls. */
 const FREE: WriteStatement = {
@@ -103,6 +105,7 @@ export function createInstanceLease(options: InstanceLeaseOptions): InstanceLeas
         heartbeatAtMs: numberOf(row, 'heartbeat_at_ms'),
       }));
       const closed = await closeOrphans({ writes, connection }, dead, options.chargeOf);
+      await closeOrphanedLegs({ writes, connection }, dead, options.chargeOf);
       await Promise.all(dead.map((instance) => write(FREE, [instance.id], instance.id)));
       return closed;
     },

@@ -6,10 +6,12 @@ import type { Connection, SqlRow } from './connection.ts';
 import { jsonOf, nullableText, numberOf, textOf } from './rows.ts';
 import type { Write, WriteStatement } from './write-queue.ts';
 
-/** What one call came to, for good. */
+/** What one call, or one further leg of it, came to, for good. */
 export interface LedgerEntry extends Charge {
   readonly id: string;
   readonly callId: CallId;
+  /** The call itself, or a leg that we dialed to put its caller through. */
+  readonly kind: 'call' | 'transfer-leg';
   readonly agentId: AgentId | null;
   readonly direction: CallDirection;
   readonly door: CallDoor;
@@ -38,6 +40,7 @@ export interface LedgerRepository {
     limit: number,
     after?: LedgerCursor,
   ): Promise<readonly LedgerEntry[]>;
+  /** Of the call itself. */
   find(workspaceId: WorkspaceId, callId: CallId): Promise<LedgerEntry | null>;
 }
 
@@ -112,6 +115,7 @@ function toEntry(row: SqlRow): LedgerEntry {
   return {
     id: textOf(row, 'id'),
     callId: asCallId(textOf(row, 'call_id')),
+    kind: numberOf(row, 'leg') === 0 ? 'call' : 'transfer-leg',
     agentId: agentId === null ? null : asAgentId(agentId),
     direction: textOf(row, 'direction') as CallDirection,
     door: textOf(row, 'door') as CallDoor,

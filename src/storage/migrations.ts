@@ -9,7 +9,7 @@ import {
   WORKSPACE_TYPES,
 } from './access-migrations.ts';
 import { AUDIT } from './audit-migrations.ts';
-import { CAPS, LEDGER } from './billing-migrations.ts';
+import { CAPS, LEDGER, TRANSFER_LEGS } from './billing-migrations.ts';
 import { CALL_SEARCHES } from './call-migrations.ts';
 import { PUBLIC_CHAT } from './chat-migrations.ts';
 import type { Connection } from './connection.ts';
@@ -144,6 +144,7 @@ const MIGRATIONS: readonly string[] = [
   CAPS,
   CALL_SEARCHES,
   AUDIT,
+  TRANSFER_LEGS,
 ];
 
 /** Brings the tables up to date. Safe when two processes start at once. */

@@ -40,6 +40,10 @@ import {
 } from './public-admission-repository.ts';
 import { openSealedBox } from './sealing-key.ts';
 import { createSharedKeyRepository, type SharedKeyRepository } from './shared-key-repository.ts';
+import {
+  createTransferLegRepository,
+  type TransferLegRepository,
+} from './transfer-leg-repository.ts';
 import { createUsageRepository, type UsageRepository } from './usage-repository.ts';
 import { createWebhookRepository, type WebhookRepository } from './webhook-repository.ts';
 import {
@@ -85,6 +89,7 @@ export interface Storage {
   readonly usage: UsageRepository;
   readonly audit: AuditRepository;
   readonly callHolds: CallHoldRepository;
+  readonly transferLegs: TransferLegRepository;
   readonly billingTerms: BillingTermsRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly sharedKeys: SharedKeyRepository;
@@ -152,6 +157,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       usage: createUsageRepository(reader),
       audit: createAuditRepository({ writes, reader }),
       callHolds: createCallHoldRepository({ writes, reader, instanceId }),
+      transferLegs: createTransferLegRepository(writes, instanceId),
       billingTerms: createBillingTermsRepository(writes, reader),
       apiKeys: createApiKeyRepository(writes, reader, nowMs),
       sharedKeys: createSharedKeyRepository(writes, reader),

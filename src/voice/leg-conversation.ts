@@ -217,6 +217,7 @@ export class LegConversation {
         post({ type: 'conversation-changed', legId, activity });
         audience?.onActivity?.(activity);
       },
+      onNote: (note) => post({ type: 'conversation-noted', legId, note }),
       onTransfer: (target, signal) => this.#wantTransfer(target, signal),
       onCaption: (role, text) => {
         const caption = this.#captions.said(role, text);

@@ -103,6 +103,8 @@ export class LegTable {
         return events.onCalleeKnown(message.answeredBy);
       case 'conversation-changed':
         return events.onActivity(message.activity);
+      case 'conversation-noted':
+        return events.onNote(message.note);
       case 'transfer-wanted':
         return this.#onTransferWanted(entry, message);
       case 'digits-wanted':

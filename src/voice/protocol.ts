@@ -1,4 +1,5 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
+import type { CallNote } from '../model/call-note.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
 import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
@@ -183,6 +184,7 @@ export type FromWorker =
   | CaptionChanged
   | CalleeKnown
   | ConversationChanged
+  | ConversationNoted
   | TransferWanted
   | DigitsWanted
   | ConversationEnded
@@ -265,6 +267,13 @@ export interface ConversationChanged {
   readonly type: 'conversation-changed';
   readonly legId: LegId;
   readonly activity: 'listening' | 'thinking' | 'speaking';
+}
+
+/** A tool was used, an idle prompt spoken. In order with the turns, which come when they are over. */
+export interface ConversationNoted {
+  readonly type: 'conversation-noted';
+  readonly legId: LegId;
+  readonly note: CallNote;
 }
 
 /** The agent wants to put the caller through, and is silent until `transfer-failed`. */

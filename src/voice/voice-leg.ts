@@ -1,4 +1,5 @@
 import type { AgentSnapshot, TransferTarget } from '../model/agent.ts';
+import type { CallNote } from '../model/call-note.ts';
 import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
@@ -15,6 +16,8 @@ export interface VoiceLegEvents {
   /** Who took the call, where that was asked. At most once. */
   onCalleeKnown(answeredBy: AnsweredBy): void;
   onActivity(activity: 'listening' | 'thinking' | 'speaking'): void;
+  /** The agent used a tool, or asked a silent caller whether he is there. */
+  onNote(note: CallNote): void;
   /** The agent wants to put the caller through, and is silent until it is told that it failed. */
   onTransferWanted(target: TransferTarget, failed: (why: string) => void): void;
   /** Digits to be sent by SIP INFO. Only after `carryDigits`. */

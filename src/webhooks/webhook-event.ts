@@ -1,7 +1,11 @@
 import type { CallEnding } from '../call/journal.ts';
+import { assertNever } from '../lib/assert-never.ts';
 import { randomId } from '../lib/random-id.ts';
+import type { CapNotice, CountedCap } from '../model/billing.ts';
+import type { CallProgress } from '../model/call-progress.ts';
 import type { CallRecord } from '../model/call.ts';
 import { blameOf } from '../model/end-reason.ts';
+import type { TransferRecord } from '../model/transfer.ts';
 import type { TranscriptTurn } from '../model/turn.ts';
 import type { NewEvent } from '../storage/webhook-repository.ts';
 
@@ -13,11 +17,24 @@ export const EVENT_TYPES = [
   'call.agent_response',
   'call.barge_in',
   'call.idle_silence',
+  'call.transfer',
+  'tool.invocation',
   'call.quality',
   'call.completed',
+  'workspace.spend_cap',
 ] as const;
 
 export type EventType = (typeof EVENT_TYPES)[number];
+
+/** As `PUT /v1/workspace/caps` names them. */
+const CAP_NAMES: Readonly<Record<CountedCap, string>> = {
+  minutesPerDay: 'minutes_per_day',
+  minutesPerMonth: 'minutes_per_month',
+  callsPerDay: 'calls_per_day',
+  callsPerMonth: 'calls_per_month',
+  microsPerDay: 'micros_per_day',
+  microsPerMonth: 'micros_per_month',
+};
 
 /** Most turns that `call.completed` repeats; the whole transcript is the call's. */
 const TURNS_MAX = 500;
@@ -35,14 +52,14 @@ type AboutCall = Pick<
   | 'startedAtMs'
 > & { readonly isTest?: boolean };
 
-export interface EventFacts {
+interface EventFacts {
   readonly eventId?: string;
   readonly eventType: EventType;
   readonly atMs: number;
   readonly payload?: Readonly<Record<string, unknown>>;
 }
 
-export function eventOf(call: AboutCall, facts: EventFacts): NewEvent {
+function eventOf(call: AboutCall, facts: EventFacts): NewEvent {
   const { eventId = randomId('evt'), eventType, atMs, payload = {} } = facts;
   const body = {
     event_id: eventId,
@@ -77,12 +94,97 @@ export function turnEvents(call: AboutCall, turn: TranscriptTurn): readonly NewE
   return [said, eventOf(call, { eventType: 'call.barge_in', atMs, payload: cut })];
 }
 
+/** What happens between the turns; null: nobody is told. */
+export function progressEvent(
+  call: AboutCall,
+  progress: CallProgress,
+  atMs: number,
+): NewEvent | null {
+  switch (progress.type) {
+    case 'initiated':
+      return eventOf(call, { eventType: 'call.initiated', atMs });
+    case 'answered':
+      return eventOf(call, { eventType: 'call.answered', atMs });
+    case 'transfer':
+      return transferEvent(call, progress.transfer, atMs);
+    case 'tool': {
+      const { name, arguments: given, areArgumentsLeftOut } = progress.tool;
+      const told = { arguments: given, are_arguments_left_out: areArgumentsLeftOut };
+      const payload = { tool_name: name, ...told };
+      return eventOf(call, { eventType: 'tool.invocation', atMs, payload });
+    }
+    case 'idle-prompt':
+      return idleEvent(call, progress, atMs);
+    case 'dialing':
+    case 'ringing':
+    case 'early-media':
+    case 'answered-by':
+    case 'activity':
+    // Told by `turnEvents` and `completedEvent`.
+    case 'turn':
+    case 'ended':
+      return null;
+    default:
+      return assertNever(progress);
+  }
+}
+
+function transferEvent(call: AboutCall, transfer: TransferRecord, atMs: number): NewEvent {
+  const { by, mode, way, toNumber, stage, failure, sipStatus } = transfer;
+  const { startedAtMs, joinedAtMs, endedAtMs } = transfer;
+  const payload = {
+    transfer_stage: stage,
+    transfer_to: toNumber,
+    transfer_by: by,
+    mode,
+    way,
+    failure,
+    sip_status: sipStatus,
+    transfer_started_at: time(startedAtMs),
+    joined_at: joinedAtMs === null ? null : time(joinedAtMs),
+    transfer_ended_at: endedAtMs === null ? null : time(endedAtMs),
+  };
+  return eventOf(call, { eventType: 'call.transfer', atMs, payload });
+}
+
+/** A silent caller is asked whether he is there; null: the call ends, for he never said. */
+function idleEvent(
+  call: AboutCall,
+  prompt: { readonly number: number; readonly text: string } | null,
+  atMs: number,
+): NewEvent {
+  const asked = { prompt_number: prompt?.number ?? null, prompt: prompt?.text ?? null };
+  const payload = { ...asked, ends_call: prompt === null };
+  return eventOf(call, { eventType: 'call.idle_silence', atMs, payload });
+}
+
+/** To the workspace's address, whichever agent it was that spent. */
+export function capEvent(notice: CapNotice, atMs: number): NewEvent {
+  const { workspaceId, level, cap, period, used, limit } = notice;
+  const eventId = randomId('evt');
+  const eventType: EventType = 'workspace.spend_cap';
+  const body = {
+    event_id: eventId,
+    event_type: eventType,
+    created_at: time(atMs),
+    payload: {
+      workspace_id: workspaceId,
+      level: level === 'near' ? 'warning' : 'reached',
+      cap: CAP_NAMES[cap],
+      period,
+      used,
+      limit,
+    },
+  };
+  const about = { agentId: null, callId: null };
+  return { eventId, eventType, workspaceId, ...about, body: JSON.stringify(body), atMs };
+}
+
 /** What precedes the last event of a call. */
 export function closingEvents(call: AboutCall, ending: CallEnding): readonly NewEvent[] {
   const { endedAtMs: atMs, report, reason } = ending;
   const events: NewEvent[] = [];
-  if (reason === 'caller-silent')
-    events.push(eventOf(call, { eventType: 'call.idle_silence', atMs }));
+  if (reason === 'caller-silent') events.push(idleEvent(call, null, atMs));
   if (report === null) return events;
   const payload = {
     codec: report.codec,

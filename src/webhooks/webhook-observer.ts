@@ -1,5 +1,6 @@
 import type { CallObserver } from '../call/call-observer.ts';
 import type { CallEnding } from '../call/journal.ts';
+import type { CapNotice } from '../model/billing.ts';
 import type { CallProgress } from '../model/call-progress.ts';
 import type { CallRecord } from '../model/call.ts';
 import type { CallId } from '../model/ids.ts';
@@ -10,7 +11,13 @@ import {
   type WebhookRepository,
 } from '../storage/webhook-repository.ts';
 import type { Write } from '../storage/write-queue.ts';
-import { closingEvents, completedEvent, eventOf, turnEvents } from './webhook-event.ts';
+import {
+  capEvent,
+  closingEvents,
+  completedEvent,
+  progressEvent,
+  turnEvents,
+} from './webhook-event.ts';
 
 export interface WebhookObserverOptions {
   readonly deliveries: () => Pick<WebhookRepository, 'enqueue'>;
@@ -35,10 +42,14 @@ export class WebhookObserver implements CallObserver {
     this.#options = options;
   }
 
-  onProgress(call: CallRecord, { type }: CallProgress): void {
-    const atMs = this.#options.nowMs();
-    if (type === 'initiated') this.#tell([eventOf(call, { eventType: 'call.initiated', atMs })]);
-    if (type === 'answered') this.#tell([eventOf(call, { eventType: 'call.answered', atMs })]);
+  onProgress(call: CallRecord, progress: CallProgress): void {
+    const event = progressEvent(call, progress, this.#options.nowMs());
+    if (event !== null) this.#tell([event]);
+  }
+
+  /** A workspace comes near a cap, or was stopped by it. */
+  onCap(notice: CapNotice): void {
+    this.#tell([capEvent(notice, this.#options.nowMs())]);
   }
 
   onTurn(call: CallRecord, turn: TranscriptTurn): void {

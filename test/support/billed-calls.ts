@@ -1,4 +1,4 @@
-import type { CapNotice } from '../../src/billing/budget.ts';
+import type { CapNotice } from '../../src/model/billing.ts';
 import type { TermsBook } from '../../src/billing/terms-book.ts';
 import { journalOf } from '../../src/call-journal.ts';
 import type { CallRecord } from '../../src/model/call.ts';

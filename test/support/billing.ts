@@ -1,4 +1,5 @@
-import { Budget, type CapNotice } from '../../src/billing/budget.ts';
+import { Budget } from '../../src/billing/budget.ts';
+import type { CapNotice } from '../../src/model/billing.ts';
 import { CallMeter } from '../../src/billing/call-meter.ts';
 import { NO_CAPS } from '../../src/billing/caps.ts';
 import { TermsBook } from '../../src/billing/terms-book.ts';
@@ -26,5 +27,6 @@ export function testMeter(
   };
   const holds = () => storage().callHolds;
   const budget = new Budget({ holds, observer: { onCap }, onError, nowMs: Date.now });
-  return new CallMeter({ terms, budget, currency: 'USD', onError });
+  const legs = () => storage().transferLegs;
+  return new CallMeter({ terms, budget, legs, currency: 'USD', onError });
 }

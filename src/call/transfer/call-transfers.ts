@@ -9,7 +9,7 @@ import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
 import { browserUserOf } from '../browser-address.ts';
-import type { CallGate } from '../call-gate.ts';
+import type { CallGate, GateRefusal, MeteredLeg } from '../call-gate.ts';
 import type { BrowserLines } from '../call-requests.ts';
 import type { CallDesk, Party } from '../party.ts';
 import { Referral, referredNumber } from './referral.ts';
@@ -28,7 +28,7 @@ export interface TransferParts {
   /** Unix time, with fractions of a millisecond. */
   readonly nowMs: () => number;
   /** Whether whoever pays lets that number be called. */
-  readonly gate: Pick<CallGate, 'allowsDestination'>;
+  readonly gate: Pick<CallGate, 'allowsDestination' | 'admitLeg'>;
 }
 
 export interface TransferOrder {
@@ -59,6 +59,8 @@ export interface TransferringCall {
   readonly desk: CallDesk;
   /** Null: it does not converse. */
   readonly voice: () => VoiceLeg | null;
+  /** Until the call's time limit. */
+  readonly secondsLeft: () => number;
   readonly log: Logger;
   readonly onStage: (record: TransferRecord) => void;
 }
@@ -70,6 +72,8 @@ export class CallTransfers {
   readonly #done: TransferRecord[] = [];
   #open: Transfer | Referral | null = null;
   #count = 0;
+  /** The line of whom the far side handed us over to: ours to pay until somebody comes in its place. */
+  #lineMeter: MeteredLeg | null = null;
   /** One is about to begin. */
   #isReserved = false;
 
@@ -110,7 +114,7 @@ export class CallTransfers {
     try {
       if (!(await this.#mayCall(number))) refer.refuse(403);
       else if (this.#call.desk.isEnding) refer.refuse(603);
-      else this.#open = this.#referral(refer, number);
+      else await this.#accept(refer, number);
     } catch (error) {
       this.#call.log.error({ err: error }, 'a referral could not begin');
       refer.refuse(603);
@@ -130,6 +134,7 @@ export class CallTransfers {
     const { pool, nowMs } = this.#parts;
     const record = await takeOver(invite, { party, desk, codecs: pool.codecs, nowMs });
     if (record === null) return false;
+    this.#onLine(null);
     this.#done.push(record);
     onStage(record);
     return true;
@@ -169,7 +174,30 @@ export class CallTransfers {
     return this.#parts.gate.allowsDestination(this.#call.record.workspaceId, toNumber);
   }
 
-  #referral(refer: InboundRefer, toNumber: string): Referral | null {
+  #admitLeg(toNumber: string): Promise<MeteredLeg | GateRefusal> {
+    const { record, secondsLeft } = this.#call;
+    const { id: callId, workspaceId, agentId, door } = record;
+    const { gate, nowMs } = this.#parts;
+    const times = { startedAtMs: nowMs(), secondsLeft: secondsLeft() };
+    const number = this.#count;
+    return gate.admitLeg({ callId, workspaceId, agentId, door, number, toNumber, ...times });
+  }
+
+  async #accept(refer: InboundRefer, toNumber: string): Promise<void> {
+    const meter = await this.#admitLeg(toNumber);
+    if (!meter.admitted) return refer.refuse(603);
+    if (this.#call.desk.isEnding) refer.refuse(603);
+    else this.#open = this.#referral(refer, toNumber, meter);
+    if (this.#open === null) meter.ended(this.#parts.nowMs());
+  }
+
+  /** Whoever was on the line before has been hung up on. */
+  #onLine(meter: MeteredLeg | null): void {
+    this.#lineMeter?.ended(this.#parts.nowMs());
+    this.#lineMeter = meter;
+  }
+
+  #referral(refer: InboundRefer, toNumber: string, meter: MeteredLeg): Referral | null {
     const { party, desk, log, onStage } = this.#call;
     const { trunks, pool, nowMs } = this.#parts;
     return Referral.accept(refer, toNumber, {
@@ -178,8 +206,10 @@ export class CallTransfers {
       trunks,
       codecs: pool.codecs,
       nowMs,
+      meter,
       log,
       onStage: (record) => {
+        if (record.stage === 'completed') this.#onLine(meter);
         onStage(record);
         if (record.endedAtMs !== null) this.#settle();
       },
@@ -235,6 +265,7 @@ export class CallTransfers {
       record,
       number: this.#count,
       voice,
+      admitLeg: (toNumber) => this.#admitLeg(toNumber),
       log,
       onStage,
       onOver: () => desk.end('transferred', null),

@@ -9,6 +9,7 @@ import { TrunkDialError, type TrunkDialResult } from '../../signaling/trunk/trun
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { Trunk } from '../../signaling/trunk/trunk.ts';
 import { negotiationFor } from '../media-negotiation.ts';
+import type { MeteredLeg } from '../call-gate.ts';
 import type { CallDesk, Party } from '../party.ts';
 import { PhoneDialog } from '../phone-dialog.ts';
 
@@ -18,6 +19,7 @@ export interface ReferralOptions {
   readonly trunks: Pick<TrunkService, 'dial'>;
   readonly codecs: readonly CodecName[];
   readonly nowMs: () => number;
+  readonly meter: MeteredLeg;
   readonly log: Logger;
   readonly onStage: (record: TransferRecord) => void;
 }
@@ -142,6 +144,7 @@ export class Referral {
     const { desk, party, nowMs } = this.#options;
     if (result.type === 'ended') return this.#failed(result.sipStatus ?? 503);
     const { leg, answerSdp } = result;
+    this.#options.meter.answered(nowMs());
     this.#next.negotiation.signalingAddress = result.answerAddress ?? null;
     const parameters = this.#answered(answerSdp);
     if (parameters === null || desk.isEnding) {
@@ -181,6 +184,7 @@ export class Referral {
 
   #failed(sipStatus: number): void {
     this.#reports.report(sipStatus);
+    this.#options.meter.ended(this.#options.nowMs());
     const failure = sipStatus === 486 || sipStatus === 600 ? 'busy' : 'refused';
     this.#enter({ stage: 'failed', failure: sipStatus === 487 ? 'abandoned' : failure, sipStatus });
   }

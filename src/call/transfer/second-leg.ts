@@ -11,6 +11,7 @@ import type { VoicePool } from '../../voice/voice-pool.ts';
 import type { BrowserLines } from '../call-requests.ts';
 import { type CalledBrowser, CalledBrowserParty } from '../called-browser-party.ts';
 import { OutboundParty, type OutboundTarget } from '../outbound-party.ts';
+import type { MeteredLeg } from '../call-gate.ts';
 import type { CallDesk, Party, PartyEnd } from '../party.ts';
 
 /** Whom a caller is put through to: a number by the trunks, or somebody at their browsers. */
@@ -28,6 +29,9 @@ export interface SecondLegOptions {
   readonly trunks: Pick<TrunkService, 'dial'>;
   readonly browsers: Pick<BrowserLines, 'dial'>;
   readonly pool: Pick<VoicePool, 'openLegBeside' | 'openWebLegBeside' | 'codecs'>;
+  readonly meter: MeteredLeg;
+  /** Unix time. */
+  readonly nowMs: () => number;
   readonly log: Logger;
   readonly onRinging: () => void;
   /** It was answered, and is over now. At most once, and not after `hangUp`. */
@@ -74,6 +78,7 @@ export class SecondLeg {
   /** CANCEL or BYE; resolves when everything is released. Idempotent, never rejects. */
   async hangUp(reason: EndReason): Promise<void> {
     this.#state = 'over';
+    this.#options.meter.ended(this.#options.nowMs());
     this.#settle({ type: 'ended', failure: 'abandoned', sipStatus: null });
     await Promise.all([this.#party.leave(reason), this.#voice?.close(reason)]);
   }
@@ -94,7 +99,7 @@ export class SecondLeg {
       dialing: () => {},
       ringing: onRinging,
       earlyMedia: onRinging,
-      answered: () => {},
+      answered: () => this.#options.meter.answered(this.#options.nowMs()),
       converse: () => this.#onAnswered(),
       // Whom we call may not send the caller on.
       referred: (refer) => refer.refuse(603),
@@ -133,6 +138,7 @@ export class SecondLeg {
       onCaption: () => {},
       onCalleeKnown: () => {},
       onActivity: () => {},
+      onNote: () => {},
       onTransferWanted: (_, failed) => failed('this leg has no agent'),
       onDigitsWanted: (digits) => void this.#party.dialog?.sendDigits(digits, this.#options.log),
       onConversationEnded: (reason) => this.#end(reason, null),
@@ -189,6 +195,10 @@ export function failureText(failure: TransferFailure): string {
       return 'they cannot be reached now';
     case 'no-news':
       return 'it is not known whether anybody answered';
+    case 'spend-cap-reached':
+    case 'quota-exceeded':
+    case 'workspace-busy':
+      return 'no more such calls may be made for now';
     case 'abandoned':
       return 'the call is over';
     default:

@@ -14,6 +14,7 @@ import type { ReferResult } from '../../signaling/transfer/refer.ts';
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
+import type { GateRefusal, MeteredLeg } from '../call-gate.ts';
 import type { BrowserLines } from '../call-requests.ts';
 import { type Callee, SecondLeg, type SecondLegResult } from './second-leg.ts';
 import type { TransferPlan } from './transfer-plan.ts';
@@ -29,6 +30,8 @@ export interface TransferOptions {
   readonly trunks: Pick<TrunkService, 'dial'>;
   readonly browsers: Pick<BrowserLines, 'dial'>;
   readonly pool: Pick<VoicePool, 'openLegBeside' | 'openWebLegBeside' | 'codecs'>;
+  /** Asked before we call somebody. Rejects when storage fails. */
+  readonly admitLeg: (toNumber: string) => Promise<MeteredLeg | GateRefusal>;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly onStage: (record: TransferRecord) => void;
@@ -142,7 +145,9 @@ export class Transfer {
   /** Null: it was not answered, and the transfer is over. */
   async #dial(): Promise<Extract<SecondLegResult, { type: 'answered' }> | null> {
     if (this.isOver) return null;
-    const { plan, record, number, voice, trunks, browsers, pool, log } = this.#options;
+    const { plan, record, number, voice, trunks, browsers, pool, log, nowMs } = this.#options;
+    const meter = await this.#admitLeg();
+    if (meter === null) return null;
     this.#second = new SecondLeg({
       record,
       number,
@@ -151,6 +156,8 @@ export class Transfer {
       trunks,
       browsers,
       pool,
+      meter,
+      nowMs,
       log,
       onRinging: () => this.#ringing(180, true),
       onEnded: () => this.#onSecondEnded(),
@@ -160,6 +167,22 @@ export class Transfer {
     if (this.isOver) return null;
     if (result.type === 'answered') return result;
     this.#failed(result.failure, result);
+    return null;
+  }
+
+  /** Null: the transfer is over. */
+  async #admitLeg(): Promise<MeteredLeg | null> {
+    const { plan, admitLeg, log, nowMs } = this.#options;
+    const reply = await admitLeg(plan.toNumber).catch((error: unknown) => {
+      log.error({ err: error }, 'a second leg could not be counted');
+      return null;
+    });
+    if (reply?.admitted !== true) {
+      this.#failed(reply?.reason ?? 'unavailable', { sipStatus: null });
+      return null;
+    }
+    if (!this.isOver) return reply;
+    reply.ended(nowMs());
     return null;
   }
 

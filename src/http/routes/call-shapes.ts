@@ -113,7 +113,17 @@ export const Transfer = Type.Object(
     to_number: Type.String(),
     stage: oneOf(['started', 'ringing', 'fell-back', 'bridged', 'completed', 'failed']),
     failure: nullable(
-      oneOf(['busy', 'no-answer', 'refused', 'unavailable', 'no-news', 'abandoned']),
+      oneOf([
+        'busy',
+        'no-answer',
+        'refused',
+        'unavailable',
+        'no-news',
+        'spend-cap-reached',
+        'quota-exceeded',
+        'workspace-busy',
+        'abandoned',
+      ]),
     ),
     sip_status: nullable(Type.Integer()),
     started_at: Time,

@@ -49,6 +49,24 @@ export const CallEvent = Type.Union(
       activity: oneOf(['listening', 'thinking', 'speaking']),
     }),
     Type.Object({ type: Type.Literal('turn'), ...COMMON, turn: Turn }),
+    Type.Object({
+      type: Type.Literal('tool'),
+      ...COMMON,
+      tool: Type.Object(
+        {
+          name: Type.String(),
+          arguments: Type.Record(Type.String(), Type.Unknown()),
+          are_arguments_left_out: Type.Boolean({ description: 'They were too long.' }),
+        },
+        { title: 'ToolUse' },
+      ),
+    }),
+    Type.Object({
+      type: Type.Literal('idle-prompt'),
+      ...COMMON,
+      number: Type.Integer({ description: 'From 1, since the caller was last heard.' }),
+      text: Type.String(),
+    }),
     Type.Object({ type: Type.Literal('transfer'), ...COMMON, transfer: Transfer }),
     Ended,
   ],
@@ -94,6 +112,13 @@ export function toCallEvent(
       return { type: 'activity', ...common, activity: progress.activity };
     case 'turn':
       return { type: 'turn', ...common, turn: toTurn(progress.turn) };
+    case 'tool': {
+      const { name, arguments: given, areArgumentsLeftOut } = progress.tool;
+      const tool = { name, arguments: { ...given }, are_arguments_left_out: areArgumentsLeftOut };
+      return { type: 'tool', ...common, tool };
+    }
+    case 'idle-prompt':
+      return { type: 'idle-prompt', ...common, number: progress.number, text: progress.text };
     case 'transfer':
       return { type: 'transfer', ...common, transfer: toTransfer(progress.transfer) };
     case 'ended':

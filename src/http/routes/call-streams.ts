@@ -31,10 +31,10 @@ export interface CallStreamRoutesOptions {
 }
 
 const EVENTS_TEXT = `Server-sent events, each named by its \`type\`: \`initiated\`, \`dialing\`,
-\`ringing\`, \`early-media\`, \`answered\`, \`answered-by\`, \`activity\`, \`turn\`,
-\`transfer\` and, always last, \`ended\`. Ids are numbers; with \`Last-Event-ID\` the stream goes on behind that one. A
-call that ended long ago tells its \`ended\` alone. 204: the reader has got everything, and need
-not come back.`;
+\`ringing\`, \`early-media\`, \`answered\`, \`answered-by\`, \`activity\`, \`turn\`, \`tool\`,
+\`idle-prompt\`, \`transfer\` and, always last, \`ended\`. Ids are numbers; with \`Last-Event-ID\` the
+stream goes on behind that one. A call that ended long ago tells its \`ended\` alone. 204: the reader
+has got everything, and need not come back.`;
 
 const TRANSCRIPT_TEXT = `Server-sent events without a name, one frame each. A frame that is not
 final replaces the one before it of the same \`turn_id\`, has no id and is not told again. After the

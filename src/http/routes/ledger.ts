@@ -11,7 +11,16 @@ import type {
 } from '../../storage/ledger-repository.ts';
 import type { Auth } from '../auth.ts';
 import { parsePageToken, toPageToken } from '../page-token.ts';
-import { KEYED, nullable, PAGE_QUERY, PAGE_SIZE, Time, toTime, V1_ERRORS } from '../shapes.ts';
+import {
+  KEYED,
+  nullable,
+  oneOf,
+  PAGE_QUERY,
+  PAGE_SIZE,
+  Time,
+  toTime,
+  V1_ERRORS,
+} from '../shapes.ts';
 import { daysOf, PERIOD_QUERY } from '../usage-period.ts';
 import { Direction, Door } from './call-shapes.ts';
 import { asCsvFile } from './usage.ts';
@@ -35,6 +44,9 @@ const Entry = Type.Object(
   {
     entry_id: Type.String(),
     call_id: Type.String(),
+    kind: oneOf(['call', 'transfer-leg'], {
+      description: '`transfer-leg`: a leg that was dialed to put the caller of that call through.',
+    }),
     agent_id: nullable(Type.String()),
     direction: Direction,
     door: Door,
@@ -57,7 +69,7 @@ const EntryPage = Type.Object(
 const strict = { additionalProperties: false };
 const common = { tags: ['Billing'], security: KEYED };
 
-/** The ledger: one entry for each call that has ended. */
+/** The ledger: one entry for each call that has ended, and each leg dialed for a transfer. */
 export const ledgerRoutes: FastifyPluginAsyncTypebox<LedgerRoutesOptions> = async (
   app,
   { auth, ledger, nowMs },
@@ -69,7 +81,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<LedgerRoutesOptions> = asyn
       schema: {
         ...common,
         operationId: 'list_ledger_entries',
-        summary: 'One entry for each call that has ended, newest call first',
+        summary: 'One entry for each call that has ended and each leg of a transfer, newest first',
         querystring: Type.Object({ ...PAGE_QUERY, ...PERIOD_QUERY }, strict),
         response: { 200: EntryPage, ...V1_ERRORS },
       },
@@ -144,6 +156,7 @@ const COLUMNS = [
   'amount_micros',
   'list_price_micros',
   'currency',
+  'kind',
 ] as const;
 
 function cellsOf(entry: Static<typeof Entry>): readonly (string | number)[] {
@@ -158,6 +171,7 @@ function toView(entry: LedgerEntry): Static<typeof Entry> {
   return {
     entry_id: entry.id,
     call_id: entry.callId,
+    kind: entry.kind,
     agent_id: entry.agentId,
     direction: entry.direction,
     door: entry.door,

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { CapNotice } from '../../../src/billing/budget.ts';
+import type { CapNotice } from '../../../src/model/billing.ts';
 import type { CallPermit } from '../../../src/call/call-gate.ts';
 import type { Caps } from '../../../src/model/billing.ts';
 import { asCallId } from '../../../src/model/ids.ts';

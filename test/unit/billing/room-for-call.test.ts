@@ -43,6 +43,18 @@ describe('room for one more call', () => {
     });
   });
 
+  it('is all or nothing for who must not be made shorter', () => {
+    const whole = { ...WANTED, isWhole: true };
+    const left = (seconds: number) =>
+      roomForCall(caps({ minutesPerDay: 20 }), after({ seconds: 1200 - seconds }), whole);
+    assert.equal(left(930).hasRoom, true);
+    assert.deepEqual(left(929), {
+      hasRoom: false,
+      reason: 'quota-exceeded',
+      cap: 'minutesPerDay',
+    });
+  });
+
   it('counts what live calls may still come to', () => {
     const standing = after({ seconds: 300 }, { seconds: 290, calls: 1 });
     assert.deepEqual(roomForCall(caps({ minutesPerDay: 10 }), standing, WANTED), {

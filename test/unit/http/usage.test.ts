@@ -173,6 +173,7 @@ describe('usage and rates', () => {
     const mobile = entries.find((entry: { call_id: string }) => entry.call_id === 'call_u3');
     assert.deepEqual(mobile, {
       entry_id: 'led_u3',
+      kind: 'call',
       call_id: 'call_u3',
       agent_id: 'agt_demo',
       direction: 'outbound',
@@ -196,7 +197,7 @@ describe('usage and rates', () => {
     assert.equal(file.body.split('\r\n').length, 7);
     assert.ok(
       file.body.includes(
-        'led_u3,call_u3,agt_demo,outbound,api,2027-01-04T10:00:00.000Z,true,31,36,77000,77000,EUR\r\n',
+        'led_u3,call_u3,agt_demo,outbound,api,2027-01-04T10:00:00.000Z,true,31,36,77000,77000,EUR,call\r\n',
       ),
     );
   });
