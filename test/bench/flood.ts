@@ -30,7 +30,6 @@ export interface FloodFigures {
 /** New requests from 200 addresses, never acknowledged, for a minute; and a caller among them. */
 export async function benchFlood(): Promise<FloodFigures> {
   const gateway = await Gateway.start({
-    isBuilt: true,
     env: {
       TRUNKLINE_LOG_LEVEL: 'error',
       TRUNKLINE_SIP_TRANSACTIONS_MAX: String(TRANSACTIONS_MAX),

@@ -28,7 +28,6 @@ export interface GrowthFigures {
 /** Ten thousand short calls through the built daemon, and what is left of them. Needs SIPp. */
 export async function benchGrowth(): Promise<GrowthFigures> {
   const gateway = await Gateway.start({
-    isBuilt: true,
     env: { TRUNKLINE_LOG_LEVEL: 'error', TRUNKLINE_MEDIA_PORTS: '40000-41999' },
   });
   try {

@@ -10,10 +10,10 @@ export async function benchStart(): Promise<{ trunkline: Percentiles; node: Perc
   const trunkline: number[] = [];
   const node: number[] = [];
   // The first one builds, which is a part of the install.
-  await (await Gateway.start({ isBuilt: true })).stop();
+  await (await Gateway.start()).stop();
   for (let run = 0; run < RUNS; run += 1) {
     const startedMs = performance.now();
-    const gateway = await Gateway.start({ isBuilt: true });
+    const gateway = await Gateway.start();
     trunkline.push(performance.now() - startedMs);
     await gateway.stop();
     const emptyStartedMs = performance.now();

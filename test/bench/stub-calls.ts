@@ -34,7 +34,6 @@ export async function benchStubCalls(
   const providers = forked('stub-providers.ts');
   const { baseUrl } = (await message(providers)) as { baseUrl: string };
   const gateway = await Gateway.start({
-    isBuilt: true,
     env: {
       TRUNKLINE_LOG_LEVEL: 'warn',
       TRUNKLINE_MEDIA_PORTS: RTP_PORTS,

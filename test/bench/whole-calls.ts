@@ -30,7 +30,6 @@ export async function benchWholeCalls(
 ): Promise<WholeCallFigures> {
   const gateway = await Gateway.start({
     // The compiler would be counted as memory of the daemon: 100 MB a thread.
-    isBuilt: true,
     env: { TRUNKLINE_LOG_LEVEL: 'warn', TRUNKLINE_MEDIA_PORTS: '40000-41999' },
   });
   try {

@@ -18,7 +18,7 @@ async function measureFirstAudio(
   calls: number,
 ): Promise<readonly number[]> {
   const env = { TRUNKLINE_HTTP_TRUSTED_PROXIES: '127.0.0.1' };
-  const gateway = await Gateway.start({ env, isBuilt: true });
+  const gateway = await Gateway.start({ env });
   const browser = await startBrowser();
   try {
     const waits: number[] = [];

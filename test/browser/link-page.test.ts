@@ -31,7 +31,7 @@ describe('the page of an instant voice link', function () {
     if (findChromium() === null || !hasTestCaller) this.skip();
     const speech = joined(lineSilence(4000), callerSays('good morning', 'slt'), lineSilence(3000));
     writeWav(microphone, speech, 8000);
-    gateway = await Gateway.start({ isBuilt: true });
+    gateway = await Gateway.start();
   });
   after(async () => {
     await gateway?.stop();

@@ -39,10 +39,7 @@ for (const library of ['sip-js', 'js-sip'] as const) {
     before(async function () {
       if (findChromium() === null || !hasTestCaller) this.skip();
       const env = { TRUNKLINE_HTTP_TRUSTED_PROXIES: '127.0.0.1' };
-      [gateway, transcriber] = await Promise.all([
-        Gateway.start({ env, isBuilt: true }),
-        Transcriber.load(),
-      ]);
+      [gateway, transcriber] = await Promise.all([Gateway.start({ env }), Transcriber.load()]);
       // Nobody is asked whether he is still there while the machine is slow.
       await gateway.changeAgent({ greeting_text: GREETING, idle_after_ms: 60_000 });
     });

@@ -11,7 +11,7 @@ export interface GatewayOptions {
   /** Keep using the data of an earlier gateway; else a new folder that `stop` removes. */
   readonly dataDir?: string;
   readonly args?: readonly string[];
-  /** As `npm start` runs it, from dist, which is built first when it is old; else from source. */
+  /** False: from source. Else as `npm start` runs it, from dist, which is built when it is old. */
   readonly isBuilt?: boolean;
   /** A network namespace that the test has made. */
   readonly namespace?: string;
@@ -91,9 +91,10 @@ export class Gateway {
 
   static async start(options: GatewayOptions = {}): Promise<Gateway> {
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'trunkline-test-')));
-    const entry = options.isBuilt
-      ? ['config/start.mjs']
-      : ['--import', 'ts-blank-space/register', 'src/main.ts'];
+    const entry =
+      options.isBuilt === false
+        ? ['--import', 'ts-blank-space/register', 'src/main.ts']
+        : ['config/start.mjs'];
     const command = [process.execPath, ...entry, ...(options.args ?? [])];
     const within =
       options.namespace === undefined ? [] : ['ip', 'netns', 'exec', options.namespace];
@@ -245,7 +246,7 @@ export class Gateway {
       const exited = once(this.process, 'exit');
       this.process.kill('SIGTERM');
       this.process.kill('SIGTERM');
-      const timer = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
+      const timer = setTimeout(() => this.process.kill('SIGKILL'), 30_000);
       await exited;
       clearTimeout(timer);
     }
