@@ -11,6 +11,7 @@ import type { TrunkService } from '../signaling/trunk/trunk-service.ts';
 import type { VoicePool } from '../voice/voice-pool.ts';
 import { randomId } from '../lib/random-id.ts';
 import type { Admission, Place, Refusal } from './admission.ts';
+import { browserUserOf } from './browser-address.ts';
 import type { CallGate, GateRefusal } from './call-gate.ts';
 import type { CallObserver } from './call-observer.ts';
 import { type CallOrigin, originOf, WEB_ORIGIN } from './call-origin.ts';
@@ -57,7 +58,10 @@ export interface AgentDirectory {
 }
 
 export interface CallServiceOptions extends CallParts {
-  readonly pool: Pick<VoicePool, 'openLeg' | 'openLegBeside' | 'openWebLeg' | 'codecs'>;
+  readonly pool: Pick<
+    VoicePool,
+    'openLeg' | 'openLegBeside' | 'openWebLeg' | 'openWebLegBeside' | 'codecs'
+  >;
   readonly directory: AgentDirectory;
   readonly trunks: Pick<TrunkService, 'find' | 'takeInbound' | 'preview' | 'dial'>;
   readonly browsers: BrowserLines;
@@ -165,8 +169,8 @@ export class CallService {
     if (callWindow !== null && !isWithin(callWindow, timeZone, nowMs())) {
       return { accepted: false, reason: 'call-window-restricted' };
     }
-    const user = BROWSER_ADDRESS.exec(toNumber)?.[1];
-    if (user !== undefined) return this.#dialBrowser(agent, user, request);
+    const user = browserUserOf(toNumber);
+    if (user !== null) return this.#dialBrowser(agent, user, request);
     const caller = await directory.callerOf(workspaceId, agentId, fromNumber);
     const numbers = this.#preview(toNumber, caller);
     if (!numbers.accepted) return numbers;
@@ -451,6 +455,3 @@ export class CallService {
       .catch((error: unknown) => log.error({ err: error }, 'a refused call could not be written'));
   }
 }
-
-/** Somebody at a browser, not at a telephone. */
-const BROWSER_ADDRESS = /^sip:([a-z0-9_-]{1,32})$/;

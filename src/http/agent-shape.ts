@@ -12,7 +12,7 @@ import {
 } from '../storage/agent-repository.ts';
 import { HttpError } from './errors.ts';
 import { parsePhrasebook, PhrasebookShape, toPhrasebookView } from './phrasebook-shape.ts';
-import { nullable, oneOf, PhoneNumber, Time, toTime, WebhookUrl } from './shapes.ts';
+import { nullable, oneOf, PhoneOrBrowser, Time, toTime, WebhookUrl } from './shapes.ts';
 import { GivenToolDefinitions, parseToolDefinitions, ToolDefinitions } from './tool-definitions.ts';
 
 const CLOCK = '^([01][0-9]|2[0-3]):[0-5][0-9]$';
@@ -41,7 +41,9 @@ const FIELDS = {
           maxLength: 100,
           description: 'As the agent calls them.',
         }),
-        number: PhoneNumber('With "+" and country; without, as the country of the trunk has it.'),
+        number: PhoneOrBrowser(
+          'With "+" and country; without, as the country of the trunk has it. "sip:anna" rings the browsers that are registered by that name in the workspace.',
+        ),
       },
       { additionalProperties: false },
     ),

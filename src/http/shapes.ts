@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { BROWSER_ADDRESS } from '../call/browser-address.ts';
 
 /** Shapes that several routes answer with. Names are those of the v1 API. */
 
@@ -25,9 +26,15 @@ export const oneOf = <const Values extends readonly string[]>(
   options: object = {},
 ) => Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
 
+const NUMBER = '[+(]?[0-9][0-9 ().\\-/]{2,38}';
+
 /** A telephone number in any usual writing; the trunks say whether it is one. */
 export const PhoneNumber = (description: string) =>
-  Type.String({ pattern: '^[+(]?[0-9][0-9 ().\\-/]{2,38}$', description });
+  Type.String({ pattern: `^${NUMBER}$`, description });
+
+/** Such a number, or the name by which somebody's browsers are registered. */
+export const PhoneOrBrowser = (description: string) =>
+  Type.String({ pattern: `^(${NUMBER}|${BROWSER_ADDRESS})$`, description });
 
 /** ISO 8601, UTC. */
 export const Time = Type.String({

@@ -86,9 +86,8 @@ export class VoicePool {
     legId: LegId,
     events: VoiceLegEvents,
   ): Promise<PhoneVoiceLeg> {
-    const thread = this.#legs.threadOf(beside);
-    if (thread === null) throw new VoiceError('VOICE_WORKER_LOST', 'the leg beside it is gone');
-    return this.#legs.openPhone(thread, { type: 'open-leg', callId, legId }, events);
+    const message = { type: 'open-leg', callId, legId } as const;
+    return this.#legs.openPhone(this.#threadOf(beside), message, events);
   }
 
   /**
@@ -105,6 +104,21 @@ export class VoicePool {
     return this.#onLeastLoaded((thread) => this.#legs.openWeb(thread, message, events));
   }
 
+  /**
+   * The same on the worker of another leg, so that the two can be bridged.
+   * @throws VoiceError any of its codes
+   */
+  async openWebLegBeside(
+    beside: LegId,
+    callId: CallId,
+    legId: LegId,
+    offerSdp: string,
+    events: VoiceLegEvents,
+  ): Promise<WebVoiceLeg> {
+    const message = { type: 'open-web-leg', callId, legId, offerSdp } as const;
+    return this.#legs.openWeb(this.#threadOf(beside), message, events);
+  }
+
   /** Ends every worker. Legs that are still open are lost. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -119,6 +133,12 @@ export class VoicePool {
       throw new VoiceError('NO_VOICE_WORKER', 'no voice worker is up', { retryable: true });
     }
     return open(thread);
+  }
+
+  #threadOf(legId: LegId): WorkerThread {
+    const thread = this.#legs.threadOf(legId);
+    if (thread === null) throw new VoiceError('VOICE_WORKER_LOST', 'the leg beside it is gone');
+    return thread;
   }
 
   #leastLoaded(): WorkerThread | null {

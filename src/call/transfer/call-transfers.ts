@@ -8,20 +8,23 @@ import { TrunkDialError, type TrunkDialErrorCode } from '../../signaling/trunk/t
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
+import { browserUserOf } from '../browser-address.ts';
 import type { CallGate, GateRefusal, MeteredLeg } from '../call-gate.ts';
+import type { BrowserLines } from '../call-requests.ts';
 import type { CallDesk, Party } from '../party.ts';
 import { Referral, referredNumber } from './referral.ts';
 import { failureText } from './second-leg.ts';
 import { takeOver } from './take-over.ts';
 import { Transfer } from './transfer.ts';
-import { planTransfer, type TransferPlan } from './transfer-plan.ts';
+import { planToBrowser, planTransfer, type TransferPlan } from './transfer-plan.ts';
 
 /** Of one call; more are refused. */
 const TRANSFERS_MAX = 16;
 
 export interface TransferParts {
   readonly trunks: Pick<TrunkService, 'dial' | 'preview'>;
-  readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  readonly browsers: Pick<BrowserLines, 'bindingsOf' | 'dial'>;
+  readonly pool: Pick<VoicePool, 'openLegBeside' | 'openWebLegBeside' | 'codecs'>;
   /** Unix time, with fractions of a millisecond. */
   readonly nowMs: () => number;
   /** Whether whoever pays lets that number be called. */
@@ -41,6 +44,8 @@ export type TransferRefusal =
   | 'not-active'
   /** Another one is under way. */
   | 'transfer-pending'
+  /** No browser of theirs is signed in. */
+  | 'callee-not-registered'
   | TrunkDialErrorCode;
 
 export type TransferReply =
@@ -220,7 +225,10 @@ export class CallTransfers {
     if (!this.#reserve()) return refused('transfer-pending');
     try {
       const plan = this.#plan(order);
-      if (!(await this.#mayCall(plan.toNumber))) return refused('DESTINATION_NOT_ALLOWED');
+      if (plan === null) return refused('callee-not-registered');
+      const isOurs = plan.browser !== null;
+      if (!isOurs && !(await this.#mayCall(plan.toNumber)))
+        return refused('DESTINATION_NOT_ALLOWED');
       const voice = this.#call.voice();
       if (voice === null || !this.#isActive) return refused('not-active');
       return this.#start(order, by, failed, plan, voice);
@@ -232,9 +240,12 @@ export class CallTransfers {
     }
   }
 
-  #plan(order: TransferOrder): TransferPlan {
+  /** Null: whom it names is at no browser. */
+  #plan(order: TransferOrder): TransferPlan | null {
     const { record, party } = this.#call;
     const wish = { ...order, callerNumber: farNumberOf(record) };
+    const user = browserUserOf(order.toNumber);
+    if (user !== null) return planToBrowser(user, wish, record, this.#parts.browsers);
     return planTransfer(wish, party.dialog ?? null, this.#parts.trunks);
   }
 
@@ -285,6 +296,7 @@ const refused = (reason: TransferRefusal): TransferReply => ({ accepted: false, 
 const REFUSED: Readonly<Record<TransferRefusal, string>> = {
   'not-active': 'the call is over',
   'transfer-pending': 'another transfer is under way',
+  'callee-not-registered': 'they are not at their browser now',
   TRUNK_NOT_FOUND: 'there is no line to call by',
   NUMBER_MALFORMED: 'their number is wrong',
   DESTINATION_NOT_ALLOWED: 'their number may not be called',

@@ -8,9 +8,16 @@ import type { SipLeg } from '../../signaling/sip-leg.ts';
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg, VoiceLegEvents } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
+import type { BrowserLines } from '../call-requests.ts';
+import { type CalledBrowser, CalledBrowserParty } from '../called-browser-party.ts';
 import { OutboundParty, type OutboundTarget } from '../outbound-party.ts';
 import type { MeteredLeg } from '../call-gate.ts';
-import type { CallDesk, PartyEnd } from '../party.ts';
+import type { CallDesk, Party, PartyEnd } from '../party.ts';
+
+/** Whom a caller is put through to: a number by the trunks, or somebody at their browsers. */
+export type Callee =
+  | { readonly type: 'number'; readonly target: OutboundTarget }
+  | { readonly type: 'browser'; readonly browser: CalledBrowser };
 
 export interface SecondLegOptions {
   readonly record: CallRecord;
@@ -18,9 +25,10 @@ export interface SecondLegOptions {
   readonly number: number;
   /** The caller's leg: the second lives in the same worker. */
   readonly beside: VoiceLeg;
-  readonly target: OutboundTarget;
+  readonly callee: Callee;
   readonly trunks: Pick<TrunkService, 'dial'>;
-  readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  readonly browsers: Pick<BrowserLines, 'dial'>;
+  readonly pool: Pick<VoicePool, 'openLegBeside' | 'openWebLegBeside' | 'codecs'>;
   readonly meter: MeteredLeg;
   /** Unix time. */
   readonly nowMs: () => number;
@@ -39,23 +47,17 @@ export type SecondLegResult =
       readonly sipStatus: number | null;
     };
 
-/** The one that a caller is put through to: called by a trunk, heard by no agent. */
+/** The one that a caller is put through to: called by a trunk or at a browser, heard by no agent. */
 export class SecondLeg {
   readonly #options: SecondLegOptions;
-  readonly #party: OutboundParty;
+  readonly #party: Party;
   #state: 'dialing' | 'answered' | 'over' = 'dialing';
   #voice: VoiceLeg | null = null;
   #settle: (result: SecondLegResult) => void = () => {};
 
   constructor(options: SecondLegOptions) {
     this.#options = options;
-    const { pool, beside, target, trunks } = options;
-    this.#party = new OutboundParty(target, trunks, {
-      get codecs() {
-        return pool.codecs;
-      },
-      openLeg: (callId, legId, events) => pool.openLegBeside(beside.legId, callId, legId, events),
-    });
+    this.#party = partyOf(options);
   }
 
   get isOver(): boolean {
@@ -117,7 +119,7 @@ export class SecondLeg {
   #onAnswered(): void {
     if (this.#state !== 'dialing' || this.#voice === null) return;
     this.#state = 'answered';
-    this.#settle({ type: 'answered', voice: this.#voice, sip: this.#party.dialog.leg });
+    this.#settle({ type: 'answered', voice: this.#voice, sip: this.#party.dialog?.leg ?? null });
   }
 
   #end(reason: EndReason, end: PartyEnd | null): void {
@@ -138,13 +140,32 @@ export class SecondLeg {
       onActivity: () => {},
       onNote: () => {},
       onTransferWanted: (_, failed) => failed('this leg has no agent'),
-      onDigitsWanted: (digits) => void this.#party.dialog.sendDigits(digits, this.#options.log),
+      onDigitsWanted: (digits) => void this.#party.dialog?.sendDigits(digits, this.#options.log),
       onConversationEnded: (reason) => this.#end(reason, null),
       onLost: () => {
         this.#voice = null;
         this.#end('worker-crashed', null);
       },
     };
+  }
+}
+
+/** Its media lives in the worker of the caller's. */
+function partyOf({ callee, beside: { legId: beside }, trunks, browsers, pool }: SecondLegOptions) {
+  switch (callee.type) {
+    case 'number':
+      return new OutboundParty(callee.target, trunks, {
+        get codecs() {
+          return pool.codecs;
+        },
+        openLeg: (...leg) => pool.openLegBeside(beside, ...leg),
+      });
+    case 'browser':
+      return new CalledBrowserParty(callee.browser, browsers.dial, {
+        openWebLeg: (...leg) => pool.openWebLegBeside(beside, ...leg),
+      });
+    default:
+      return assertNever(callee);
   }
 }
 

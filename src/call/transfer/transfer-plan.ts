@@ -1,3 +1,4 @@
+import type { CallRecord } from '../../model/call.ts';
 import type { SipLeg } from '../../signaling/sip-leg.ts';
 import { formatParty } from '../../signaling/sip-address.ts';
 import { destinationThrough } from '../../signaling/trunk/outbound-policy.ts';
@@ -5,7 +6,13 @@ import { normalizeUser, toCarrierFormat } from '../../signaling/trunk/phone-numb
 import { TrunkDialError } from '../../signaling/trunk/trunk-dialer.ts';
 import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { TransferMode } from '../../model/transfer.ts';
+import { browserUserOf } from '../browser-address.ts';
+import type { BrowserLines } from '../call-requests.ts';
+import type { CalledBrowser } from '../called-browser-party.ts';
 import type { PhoneDialog } from '../phone-dialog.ts';
+
+/** In addresses, where nothing else is ours. */
+const OUR_NAME = 'trunkline';
 
 /** What may be done to put a caller through, by the rules of the trunks. */
 export interface TransferPlan {
@@ -18,6 +25,8 @@ export interface TransferPlan {
   readonly callerLeg: SipLeg | null;
   readonly referredBy: string;
   readonly mayBridge: boolean;
+  /** Whom we call there; null: we call by a trunk. */
+  readonly browser: CalledBrowser | null;
 }
 
 export interface TransferWish {
@@ -39,8 +48,9 @@ export function planTransfer(
 ): TransferPlan {
   const refer = mode === 'blind' ? referOf(toNumber, dialog) : null;
   const trunk = dialog?.trunk ?? null;
-  const us = { user: trunk?.username ?? 'trunkline', ...hostOf(trunk?.domain) };
+  const us = { user: trunk?.username ?? OUR_NAME, ...hostOf(trunk?.domain) };
   const plan = {
+    browser: null,
     refer,
     callerLeg: dialog?.trunk === null ? null : (dialog?.leg ?? null),
     referredBy: formatParty(us),
@@ -53,6 +63,30 @@ export function planTransfer(
     const number = trunk === null ? toNumber : normalizeUser(toNumber, trunk);
     return { ...plan, toNumber: number, fromNumber: null, mayBridge: false };
   }
+}
+
+/** Somebody of the workspace, at all of their browsers; trunks have no say. Null: they have none. */
+export function planToBrowser(
+  user: string,
+  { fromNumber, callerNumber }: Pick<TransferWish, 'fromNumber' | 'callerNumber'>,
+  { workspaceId, agentId }: Pick<CallRecord, 'workspaceId' | 'agentId'>,
+  browsers: Pick<BrowserLines, 'bindingsOf'>,
+): TransferPlan | null {
+  const bindings = browsers.bindingsOf(workspaceId, user);
+  if (bindings.length === 0) return null;
+  const number = fromNumber ?? browserUserOf(callerNumber) ?? callerNumber;
+  // A caller from a web page has no number to show.
+  const caller = number === '' ? (agentId ?? OUR_NAME) : number;
+  return {
+    toNumber: `sip:${user}`,
+    fromNumber,
+    // No far side may ring there: only we know where that is.
+    refer: null,
+    callerLeg: null,
+    referredBy: '',
+    mayBridge: true,
+    browser: { bindings, from: { user: caller }, variables: {} },
+  };
 }
 
 const hostOf = (host: string | undefined) => (host === undefined ? {} : { host });

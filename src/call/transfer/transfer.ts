@@ -15,7 +15,8 @@ import type { TrunkService } from '../../signaling/trunk/trunk-service.ts';
 import type { VoiceLeg } from '../../voice/voice-leg.ts';
 import type { VoicePool } from '../../voice/voice-pool.ts';
 import type { GateRefusal, MeteredLeg } from '../call-gate.ts';
-import { SecondLeg, type SecondLegResult } from './second-leg.ts';
+import type { BrowserLines } from '../call-requests.ts';
+import { type Callee, SecondLeg, type SecondLegResult } from './second-leg.ts';
 import type { TransferPlan } from './transfer-plan.ts';
 
 export interface TransferOptions {
@@ -27,7 +28,8 @@ export interface TransferOptions {
   readonly number: number;
   readonly voice: VoiceLeg;
   readonly trunks: Pick<TrunkService, 'dial'>;
-  readonly pool: Pick<VoicePool, 'openLegBeside' | 'codecs'>;
+  readonly browsers: Pick<BrowserLines, 'dial'>;
+  readonly pool: Pick<VoicePool, 'openLegBeside' | 'openWebLegBeside' | 'codecs'>;
   /** Asked before we call somebody. Rejects when storage fails. */
   readonly admitLeg: (toNumber: string) => Promise<MeteredLeg | GateRefusal>;
   readonly log: Logger;
@@ -143,15 +145,16 @@ export class Transfer {
   /** Null: it was not answered, and the transfer is over. */
   async #dial(): Promise<Extract<SecondLegResult, { type: 'answered' }> | null> {
     if (this.isOver) return null;
-    const { plan, record, number, voice, trunks, pool, log, nowMs } = this.#options;
+    const { plan, record, number, voice, trunks, browsers, pool, log, nowMs } = this.#options;
     const meter = await this.#admitLeg();
     if (meter === null) return null;
     this.#second = new SecondLeg({
       record,
       number,
       beside: voice,
-      target: { to: plan.toNumber, caller: { number: plan.fromNumber }, variables: {} },
+      callee: calleeOf(plan),
       trunks,
+      browsers,
       pool,
       meter,
       nowMs,
@@ -246,6 +249,12 @@ export class Transfer {
     this.#record = { ...this.#record, ...facts, stage };
     this.#options.onStage(this.#record);
   }
+}
+
+function calleeOf({ browser, toNumber: to, fromNumber: number }: TransferPlan): Callee {
+  return browser === null
+    ? { type: 'number', target: { to, caller: { number }, variables: {} } }
+    : { type: 'browser', browser };
 }
 
 /** What the far side said of the call that it made. */

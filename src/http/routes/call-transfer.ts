@@ -7,7 +7,7 @@ import { asCallId } from '../../model/ids.ts';
 import type { CallRepository } from '../../storage/call-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { KEYED, oneOf, PhoneNumber, V1_ERRORS, V1Error } from '../shapes.ts';
+import { KEYED, oneOf, PhoneNumber, PhoneOrBrowser, V1_ERRORS, V1Error } from '../shapes.ts';
 import { toTransfer, Transfer } from './call-shapes.ts';
 
 export interface CallTransferRoutesOptions {
@@ -20,7 +20,9 @@ const RETRY_AFTER_SECONDS = 5;
 
 const NewTransfer = Type.Object(
   {
-    to_number: PhoneNumber('With "+" and country; without, as the country of the trunk has it.'),
+    to_number: PhoneOrBrowser(
+      'With "+" and country; without, as the country of the trunk has it. "sip:anna" rings the browsers that are registered by that name in the workspace; the two are always bridged.',
+    ),
     mode: Type.Optional(
       oneOf(['blind', 'attended', 'bridge'], {
         default: 'blind',
@@ -80,6 +82,8 @@ function errorOf(reason: TransferRefusal): HttpError {
       return new HttpError('CALL_NOT_ACTIVE');
     case 'transfer-pending':
       return new HttpError('TRANSFER_IN_PROGRESS');
+    case 'callee-not-registered':
+      return new HttpError('NOT_FOUND', 'No browser is registered by that name.');
     case 'NUMBER_MALFORMED':
       return new HttpError('INVALID_ARGUMENT', 'to_number is no telephone number.');
     case 'TRUNK_NOT_FOUND':

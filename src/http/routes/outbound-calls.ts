@@ -7,7 +7,15 @@ import type { MachineDetection } from '../../model/machine-detection.ts';
 import { asAgentId } from '../../model/ids.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { BODY_ERRORS, KEYED, oneOf, PhoneNumber, V1_ERRORS, V1Error } from '../shapes.ts';
+import {
+  BODY_ERRORS,
+  KEYED,
+  oneOf,
+  PhoneNumber,
+  PhoneOrBrowser,
+  V1_ERRORS,
+  V1Error,
+} from '../shapes.ts';
 import { CallSummary, toSummary } from './call-shapes.ts';
 
 export interface OutboundCallRoutesOptions {
@@ -49,11 +57,9 @@ const MachineDetectionShape = Type.Object(
 const NewCall = Type.Object(
   {
     agent_id: Type.String({ minLength: 1, maxLength: 100 }),
-    to_number: Type.String({
-      pattern: '^([+(]?[0-9][0-9 ().\\-/]{2,38}|sip:[a-z0-9_-]{1,32})$',
-      description:
-        'With "+" and country; without, as the country of the trunk writes it. "sip:anna" calls the browsers that are registered by that name.',
-    }),
+    to_number: PhoneOrBrowser(
+      'With "+" and country; without, as the country of the trunk writes it. "sip:anna" calls the browsers that are registered by that name.',
+    ),
     from_number: Type.Optional(PhoneNumber("Who calls. Left out: the trunk's own number.")),
     variables: Type.Optional(
       Type.Record(
