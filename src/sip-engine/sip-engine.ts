@@ -159,6 +159,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound, Armour {
       prefersTcp: options.prefersTcp ?? (() => false),
       armour: this,
     });
+    this.#core.isOverloaded = () => this.#guard.isOverloaded(performance.now());
     const { connectionsMax, connectionsPerSourceMax, connectionIdleMs } = this.#guard.limits;
     // Browsers come from anywhere: each request is asked who it is from.
     this.#webSockets = new WebSocketTransport({
@@ -213,7 +214,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound, Armour {
       finishedTransactions: context.servers.finishedSize,
       timers: this.#wheel.size,
       webSockets: this.#webSockets.connections,
-      isOverloaded: this.#core.isOverloaded,
+      isOverloaded: this.#core.isOverloaded(),
     };
   }
 
@@ -382,7 +383,7 @@ class Engine implements RunningSipEngine, TransportEvents, Outbound, Armour {
 
   #wake(): void {
     const nowMs = performance.now();
-    this.#core.isOverloaded = this.#guard.isLate(nowMs - this.#wakeAtMs, nowMs);
+    this.#guard.noteLateness(nowMs - this.#wakeAtMs, nowMs);
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
     this.#advance();
     const nextMs = this.#wheel.msToNext();

@@ -22,8 +22,8 @@ import { receiveRequest } from './inbound-requests.ts';
  */
 export class EngineCore {
   readonly context: EngineContext;
-  /** Set by whoever measures load: new requests get 503 while true. */
-  isOverloaded = false;
+  /** Set by whoever measures load: new requests get 503 while true. Asked for each. */
+  isOverloaded: () => boolean = () => false;
 
   constructor(options: ContextOptions) {
     this.context = new EngineContext(options);
@@ -43,7 +43,7 @@ export class EngineCore {
       const message = parseMessage(packet);
       if (message.type === 'request') {
         context.counters.requestsIn += 1;
-        receiveRequest(context, message, flow, this.isOverloaded);
+        receiveRequest(context, message, flow, this.isOverloaded());
       } else {
         context.counters.responsesIn += 1;
         if (!context.clients.receive(message, flow)) context.counters.strays += 1;

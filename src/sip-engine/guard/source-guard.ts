@@ -141,9 +141,13 @@ export class SourceGuard {
     return true;
   }
 
-  /** Tells whether the engine should refuse new work, given how late its last timer was. */
-  isLate(latenessMs: number, nowMs: number): boolean {
+  /** A timer fired so late. */
+  noteLateness(latenessMs: number, nowMs: number): void {
     if (latenessMs > this.limits.lagMs) this.#lateUntilMs = nowMs + RECOVERY_MS;
+  }
+
+  /** Whether the engine should refuse new work. It ends by itself: an idle engine has no timers. */
+  isOverloaded(nowMs: number): boolean {
     return nowMs < this.#lateUntilMs;
   }
 

@@ -354,7 +354,7 @@ describe('a new request', () => {
   it('gets 503 when the tables are full, the loop is late, or no application is there', () => {
     assert.equal(refusedWith({}, 'INVITE', new Bench({ transactionsMax: 0 })), 503);
     const late = new Bench();
-    late.core.isOverloaded = true;
+    late.core.isOverloaded = () => true;
     assert.equal(refusedWith({}, 'INVITE', late), 503);
     const alone = new Bench();
     alone.core.appGone(alone.app);
