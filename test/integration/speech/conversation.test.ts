@@ -197,7 +197,7 @@ describe('a conversation with the embedded engines', function () {
     const startMs = call.clock.nowMs();
     call.conversation.start();
     await call.until(() => call.ends.length > 0, 40_000);
-    assert.match(call.said('agent')[1] ?? '', /about 6 seconds left/);
+    assert.match(call.said('agent')[1] ?? '', /about 12 seconds left/);
     assert.match(call.said('agent')[2] ?? '', /Our time is up/);
     const [end] = call.ends;
     assert.equal(end?.reason, 'time-limit');
