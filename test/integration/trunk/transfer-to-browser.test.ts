@@ -172,6 +172,8 @@ describe("a call that is transferred to somebody's browser", function () {
     const given = await post('/v1/webrtc/token', { agent_id: 'agt_demo' });
     const { token } = (await given.json()) as { token: string };
     const web = await webCallers.call('/v1/webrtc/offer', { token });
+    // It is this test's own call, not the next one's.
+    assert.equal((await gateway.nextCall()).call_id, web.id);
     await toAnna({}, web.id);
     await anna.rings();
     await anna.pickUp();
