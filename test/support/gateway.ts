@@ -245,10 +245,12 @@ export class Gateway {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const exited = once(this.process, 'exit');
       this.process.kill('SIGTERM');
-      this.process.kill('SIGTERM');
+      // Two at once may come as one, and then live calls are waited for.
+      const again = setTimeout(() => this.process.kill('SIGTERM'), 200);
       const timer = setTimeout(() => this.process.kill('SIGKILL'), 30_000);
       await exited;
       clearTimeout(timer);
+      clearTimeout(again);
     }
     await this.removeData();
     return this.process.exitCode;

@@ -3,7 +3,7 @@ import Mocha from 'mocha';
 
 /**
  * The spec reporter, and as its last line `12 passed, 0 failed, 1 skipped`. Tests with real audio
- * in real time are tried a second time on a machine that did something else meanwhile: each such
+ * in real time are tried again on a machine that did something else meanwhile: each such
  * failure is named before that line, so that none is hidden.
  */
 export default class ClosingLineReporter extends Mocha.reporters.Spec {
@@ -18,7 +18,9 @@ export default class ClosingLineReporter extends Mocha.reporters.Spec {
     runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats;
       if (retried.length > 0) {
-        process.stdout.write(`${retried.length} tried a second time:\n${retried.join('\n')}\n`);
+        process.stdout.write(
+          `${retried.length} failures that were tried again:\n${retried.join('\n')}\n`,
+        );
       }
       process.stdout.write(`${passes} passed, ${failures} failed, ${pending} skipped\n`);
     });
