@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { addressList, isListed } from '../lib/address-list.ts';
 import { TLSSocket } from 'node:tls';
 
 /** Hops looked at in X-Forwarded-For. */
@@ -17,7 +18,7 @@ export interface Client {
  */
 export function clientOf(request: IncomingMessage, trustedProxies: readonly string[]): Client {
   const { socket, headers } = request;
-  const trusted = listOf(trustedProxies);
+  const trusted = addressList(trustedProxies);
   const peer = plain(socket.remoteAddress ?? '');
   const isSecure = socket instanceof TLSSocket;
   if (!isListed(trusted, peer)) return { address: peer, isSecure };
@@ -35,21 +36,3 @@ const textOf = (header: string | readonly string[] | undefined): string =>
   typeof header === 'string' ? header : (header ?? []).join(',');
 
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
-
-function isListed(list: BlockList, address: string): boolean {
-  const family = isIP(address);
-  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
-}
-
-function listOf(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/');
-    const family = isIP(address);
-    if (family === 0) continue;
-    const type = family === 6 ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) list.addAddress(address, type);
-    else list.addSubnet(address, Number(prefix), type);
-  }
-  return list;
-}

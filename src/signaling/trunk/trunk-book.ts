@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList } from 'node:net';
+import { addressList, isListed } from '../../lib/address-list.ts';
 import { normalizeUser } from './phone-number.ts';
 import type { Trunk } from './trunk.ts';
 
@@ -21,7 +22,7 @@ export class TrunkBook {
   constructor(trunks: readonly Trunk[]) {
     this.#entries = trunks.map((trunk) => ({
       trunk,
-      configured: listOf([...trunk.allowedSources, ...trunk.hosts.map(({ host }) => host)]),
+      configured: addressList([...trunk.allowedSources, ...trunk.hosts.map(({ host }) => host)]),
       resolved: new BlockList(),
     }));
   }
@@ -37,7 +38,7 @@ export class TrunkBook {
   /** What the names among a trunk's hosts resolve to now; replaces what they did before. */
   setHostAddresses(name: string, addresses: readonly string[]): void {
     const entry = this.#entries.find(({ trunk }) => trunk.name === name);
-    if (entry !== undefined) entry.resolved = listOf(addresses.slice(0, HOST_ADDRESSES_MAX));
+    if (entry !== undefined) entry.resolved = addressList(addresses.slice(0, HOST_ADDRESSES_MAX));
   }
 
   isSourceOf(name: string, address: string): boolean {
@@ -72,7 +73,7 @@ export function sourceFilter(
   book: Pick<TrunkBook, 'isSource'>,
   allowedSources: readonly string[],
 ): (address: string) => boolean {
-  const list = listOf(allowedSources);
+  const list = addressList(allowedSources);
   return (address) => isListed(list, address) || book.isSource(address);
 }
 
@@ -94,22 +95,3 @@ export function ownAgentOf(trunk: Trunk, dialed: string): string | null {
 
 const hasSource = ({ configured, resolved }: Entry, address: string): boolean =>
   isListed(configured, address) || isListed(resolved, address);
-
-function isListed(list: BlockList, address: string): boolean {
-  const family = isIP(address);
-  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
-}
-
-/** Addresses and networks as a list; names are left out. IPv4 in IPv6 form counts as IPv4. */
-function listOf(sources: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const source of sources) {
-    const [address = '', prefix] = source.split('/');
-    const family = isIP(address);
-    if (family === 0) continue;
-    const type = family === 6 ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) list.addAddress(address, type);
-    else list.addSubnet(address, Number(prefix), type);
-  }
-  return list;
-}
