@@ -17,6 +17,9 @@ import { benchTrunks } from './trunks.ts';
 import { benchWebCalls, startJanus, startTrunkline } from './web-calls.ts';
 import { benchWholeCalls } from './whole-calls.ts';
 
+/** Silence that the gateway waits for after a sentence that sounds complete. */
+const SILENCE_WINDOW_MS = 160;
+
 /** `npm run bench -- [section…]`; without a name, all of them, one after the other. */
 const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   signaling,
@@ -210,9 +213,6 @@ async function speech(): Promise<void> {
   ]);
   console.log(`false cuts: ${real.falseCuts} of ${real.utterances}`);
 }
-
-/** Silence that the gateway waits for after a sentence that sounds complete. */
-const SILENCE_WINDOW_MS = 160;
 
 async function stubCalls(): Promise<void> {
   const rows: Row[] = [];
