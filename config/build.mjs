@@ -84,8 +84,23 @@ async function build(files, stamp) {
     cpSync(file, target);
   }
   writeFileSync(join(out, '.built-from'), stamp);
-  rmSync(DIST, { recursive: true, force: true });
-  renameSync(out, DIST);
+  replaceDist(out);
+}
+
+/**
+ * By two renames, so that whoever starts meanwhile finds the old build or the new one. When
+ * somebody else's build comes in between, it is as good as ours.
+ */
+function replaceDist(out) {
+  const old = `${out}.old`;
+  try {
+    if (existsSync(DIST)) renameSync(DIST, old);
+    renameSync(out, DIST);
+  } catch (error) {
+    if (!existsSync(STAMP)) throw error;
+  } finally {
+    for (const folder of [old, out]) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Imports between our files point at the built ones and are not drawn in. */
