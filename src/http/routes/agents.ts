@@ -17,16 +17,8 @@ import {
 import type { Auth } from '../auth.ts';
 import { entityTag, revisionToFind } from '../entity-tag.ts';
 import { HttpError } from '../errors.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
-import {
-  BODY_ERRORS,
-  KEYED,
-  nullable,
-  PAGE_QUERY,
-  PAGE_SIZE,
-  V1_ERRORS,
-  V1Error,
-} from '../shapes.ts';
+import { pageOf } from '../page.ts';
+import { BODY_ERRORS, KEYED, nullable, PAGE_QUERY, V1_ERRORS, V1Error } from '../shapes.ts';
 
 export interface AgentRoutesOptions extends AgentLimits {
   readonly auth: Auth;
@@ -88,16 +80,16 @@ const agentListRoutes: FastifyPluginAsyncTypebox<AgentRoutesOptions> = async (ap
       },
     },
     async (request) => {
-      const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
-      const from = token === undefined ? undefined : parsePageToken(token);
-      const after = from === undefined ? undefined : { createdAtMs: from.atMs, id: from.id };
-      const listed = await agents.list(auth.keyOf(request).workspaceId, limit + 1, after);
-      const page = listed.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = listed.length > limit && last !== undefined;
+      const { workspaceId } = auth.keyOf(request);
+      const page = await pageOf(
+        request.query,
+        (limit, after) =>
+          agents.list(workspaceId, limit, after && { createdAtMs: after.atMs, id: after.id }),
+        (item) => item.createdAtMs,
+      );
       return {
-        agents: page.map((agent) => toAgentView(agent, publicUrl())),
-        next_page_token: hasMore ? toPageToken({ atMs: last.createdAtMs, id: last.id }) : null,
+        agents: page.items.map((agent) => toAgentView(agent, publicUrl())),
+        next_page_token: page.nextPageToken,
       };
     },
   );

@@ -2,17 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { AuditEntry, AuditRepository } from '../../storage/audit-repository.ts';
 import type { Auth } from '../auth.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
-import {
-  KEYED,
-  nullable,
-  oneOf,
-  PAGE_QUERY,
-  PAGE_SIZE,
-  Time,
-  toTime,
-  V1_ERRORS,
-} from '../shapes.ts';
+import { pageOf } from '../page.ts';
+import { KEYED, nullable, oneOf, PAGE_QUERY, Time, toTime, V1_ERRORS } from '../shapes.ts';
 import { daysOf, PERIOD_QUERY } from '../usage-period.ts';
 
 export interface AuditRoutesOptions {
@@ -65,20 +56,16 @@ export const auditRoutes: FastifyPluginAsyncTypebox<AuditRoutesOptions> = async 
     },
     async (request) => {
       const { query } = request;
-      const { page_size: limit = PAGE_SIZE, page_token: token } = query;
       const { fromMs, beforeMs } = daysOf(query, nowMs());
       const { operation, key_id: keyId, object_id: objectId } = query;
       const filter = { fromMs, beforeMs, operation, keyId, objectId };
-      const after = token === undefined ? undefined : parsePageToken(token);
       const { workspaceId } = auth.keyOf(request);
-      const found = await audit.list(workspaceId, filter, limit + 1, after);
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = found.length > limit && last !== undefined;
-      return {
-        entries: page.map(toView),
-        next_page_token: hasMore ? toPageToken({ atMs: last.atMs, id: last.id }) : null,
-      };
+      const page = await pageOf(
+        query,
+        (limit, after) => audit.list(workspaceId, filter, limit, after),
+        (item) => item.atMs,
+      );
+      return { entries: page.items.map(toView), next_page_token: page.nextPageToken };
     },
   );
 };

@@ -6,8 +6,8 @@ import type { CallRecord } from '../../model/call.ts';
 import type { CallFilter, CallRepository } from '../../storage/call-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
-import { KEYED, oneOf, PAGE_QUERY, PAGE_SIZE, V1_ERRORS, V1Error } from '../shapes.ts';
+import { pageOf } from '../page.ts';
+import { KEYED, oneOf, PAGE_QUERY, V1_ERRORS, V1Error } from '../shapes.ts';
 import { Call, CallPage, DOORS, REASONS, STATUSES, toSummary, toWholeCall } from './call-shapes.ts';
 
 /** What the routes need is passed in, so a test can register this plugin alone. */
@@ -54,20 +54,20 @@ export const callRoutes: FastifyPluginAsyncTypebox<CallRoutesOptions> = async (a
       },
     },
     async (request) => {
-      const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
       const { workspaceId, isTest } = auth.keyOf(request);
       const filter = { ...toFilter(request.query), isTest };
-      const from = token === undefined ? undefined : parsePageToken(token);
-      const after = from === undefined ? undefined : { startedAtMs: from.atMs, id: from.id };
-      // One more than asked for tells whether there is a next page.
-      const found = await calls.list(workspaceId, filter, limit + 1, after);
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = found.length > limit && last !== undefined;
-      return {
-        calls: page.map(toSummary),
-        next_page_token: hasMore ? toPageToken({ atMs: last.startedAtMs, id: last.id }) : null,
-      };
+      const page = await pageOf(
+        request.query,
+        (limit, after) =>
+          calls.list(
+            workspaceId,
+            filter,
+            limit,
+            after && { startedAtMs: after.atMs, id: after.id },
+          ),
+        (item) => item.startedAtMs,
+      );
+      return { calls: page.items.map(toSummary), next_page_token: page.nextPageToken };
     },
   );
 

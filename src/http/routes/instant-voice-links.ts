@@ -16,7 +16,7 @@ import type {
 } from '../../storage/instant-link-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
+import { parsePageToken, toPageToken } from '../page.ts';
 import { KEYED, nullable, oneOf, Time, toTime } from '../shapes.ts';
 
 export interface InstantLinkRoutesOptions {

@@ -10,17 +10,8 @@ import type {
   LedgerRepository,
 } from '../../storage/ledger-repository.ts';
 import type { Auth } from '../auth.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
-import {
-  KEYED,
-  nullable,
-  oneOf,
-  PAGE_QUERY,
-  PAGE_SIZE,
-  Time,
-  toTime,
-  V1_ERRORS,
-} from '../shapes.ts';
+import { pageOf } from '../page.ts';
+import { KEYED, nullable, oneOf, PAGE_QUERY, Time, toTime, V1_ERRORS } from '../shapes.ts';
 import { daysOf, PERIOD_QUERY } from '../usage-period.ts';
 import { Direction, Door } from './call-shapes.ts';
 import { asCsvFile } from './usage.ts';
@@ -87,19 +78,15 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<LedgerRoutesOptions> = asyn
       },
     },
     async (request) => {
-      const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
       const { workspaceId } = auth.keyOf(request);
       const days = daysOf(request.query, nowMs());
-      const from = token === undefined ? undefined : parsePageToken(token);
-      const after = from === undefined ? undefined : { startedAtMs: from.atMs, id: from.id };
-      const found = await ledger.list(workspaceId, days, limit + 1, after);
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = found.length > limit && last !== undefined;
-      return {
-        entries: page.map(toView),
-        next_page_token: hasMore ? toPageToken({ atMs: last.startedAtMs, id: last.id }) : null,
-      };
+      const page = await pageOf(
+        request.query,
+        (limit, after) =>
+          ledger.list(workspaceId, days, limit, after && { startedAtMs: after.atMs, id: after.id }),
+        (item) => item.startedAtMs,
+      );
+      return { entries: page.items.map(toView), next_page_token: page.nextPageToken };
     },
   );
 

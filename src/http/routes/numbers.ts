@@ -6,14 +6,13 @@ import type { PhoneNumber, PhoneNumberRepository } from '../../storage/phone-num
 import type { WorkspaceRepository } from '../../storage/workspace-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
+import { pageOf } from '../page.ts';
 import {
   BODY_ERRORS,
   KEYED,
   nullable,
   oneOf,
   PAGE_QUERY,
-  PAGE_SIZE,
   Time,
   toTime,
   V1_ERRORS,
@@ -110,26 +109,19 @@ const numberListRoutes: FastifyPluginAsyncTypebox<NumberRoutesOptions> = async (
       },
     },
     async (request) => {
-      const {
-        page_size: limit = PAGE_SIZE,
-        page_token: token,
-        workspace_id: whose,
-      } = request.query;
+      const { workspace_id: whose } = request.query;
       const { workspaceId: mine } = auth.keyOf(request);
       if (whose !== undefined && whose !== mine && mine !== operator) {
         throw new HttpError('PERMISSION_DENIED', 'Only the operator sees those of others.');
       }
-      const from = token === undefined ? undefined : parsePageToken(token);
-      const after = from === undefined ? undefined : { createdAtMs: from.atMs, id: from.id };
       const owner = whose === '*' ? null : asWorkspaceId(whose ?? mine);
-      const listed = await numbers.list(owner, limit + 1, after);
-      const page = listed.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = listed.length > limit && last !== undefined;
-      return {
-        numbers: page.map(toView),
-        next_page_token: hasMore ? toPageToken({ atMs: last.createdAtMs, id: last.id }) : null,
-      };
+      const page = await pageOf(
+        request.query,
+        (limit, after) =>
+          numbers.list(owner, limit, after && { createdAtMs: after.atMs, id: after.id }),
+        (item) => item.createdAtMs,
+      );
+      return { numbers: page.items.map(toView), next_page_token: page.nextPageToken };
     },
   );
 };

@@ -10,14 +10,13 @@ import { EVENT_TYPES } from '../../webhooks/webhook-event.ts';
 import type { WebhookSender } from '../../webhooks/webhook-sender.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
+import { pageOf } from '../page.ts';
 import {
   BODY_ERRORS,
   KEYED,
   nullable,
   oneOf,
   PAGE_QUERY,
-  PAGE_SIZE,
   Time,
   toNullableTime,
   toTime,
@@ -244,19 +243,20 @@ const deliveryRoutes: FastifyPluginAsyncTypebox<WebhookRoutesOptions> = async (a
       },
     },
     async (request) => {
-      const { page_size: limit = PAGE_SIZE, page_token: token, status } = request.query;
+      const { status, event_type: eventType, call_id: callId } = request.query;
       const { workspaceId } = auth.keyOf(request);
-      const from = token === undefined ? undefined : parsePageToken(token);
-      const after = from === undefined ? undefined : { createdAtMs: from.atMs, id: from.id };
-      const filter = { status, eventType: request.query.event_type, callId: request.query.call_id };
-      const listed = await deliveries.list(workspaceId, filter, limit + 1, after);
-      const page = listed.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = listed.length > limit && last !== undefined;
-      return {
-        deliveries: page.map(toView),
-        next_page_token: hasMore ? toPageToken({ atMs: last.createdAtMs, id: last.id }) : null,
-      };
+      const page = await pageOf(
+        request.query,
+        (limit, after) =>
+          deliveries.list(
+            workspaceId,
+            { status, eventType, callId },
+            limit,
+            after && { createdAtMs: after.atMs, id: after.id },
+          ),
+        (item) => item.createdAtMs,
+      );
+      return { deliveries: page.items.map(toView), next_page_token: page.nextPageToken };
     },
   );
 

@@ -6,14 +6,13 @@ import { type ApiKeyRepository, newApiKey } from '../../storage/api-key-reposito
 import type { Workspace, WorkspaceRepository } from '../../storage/workspace-repository.ts';
 import type { Auth } from '../auth.ts';
 import { HttpError } from '../errors.ts';
-import { parsePageToken, toPageToken } from '../page-token.ts';
+import { pageOf } from '../page.ts';
 import {
   BODY_ERRORS,
   KEYED,
   nullable,
   oneOf,
   PAGE_QUERY,
-  PAGE_SIZE,
   Time,
   toTime,
   V1_ERRORS,
@@ -146,17 +145,13 @@ const operatorRoutes: FastifyPluginAsyncTypebox<WorkspaceRoutesOptions> = async 
       },
     },
     async (request) => {
-      const { page_size: limit = PAGE_SIZE, page_token: token } = request.query;
-      const from = token === undefined ? undefined : parsePageToken(token);
-      const after = from === undefined ? undefined : { createdAtMs: from.atMs, id: from.id };
-      const listed = await workspaces.list(limit + 1, after);
-      const page = listed.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = listed.length > limit && last !== undefined;
-      return {
-        workspaces: page.map(toView),
-        next_page_token: hasMore ? toPageToken({ atMs: last.createdAtMs, id: last.id }) : null,
-      };
+      const page = await pageOf(
+        request.query,
+        (limit, after) =>
+          workspaces.list(limit, after && { createdAtMs: after.atMs, id: after.id }),
+        (item) => item.createdAtMs,
+      );
+      return { workspaces: page.items.map(toView), next_page_token: page.nextPageToken };
     },
   );
 
