@@ -113,6 +113,7 @@ export class Gateway {
       metrics: this.metrics,
       storage: () => this.storage,
       snapshot: (agent) => this.agents.snapshot(agent),
+      runTool: (...order) => this.webhooks.runTool(...order),
     });
     this.simulation = this.#createSimulation();
     this.http = this.#createHttp(version);
@@ -326,6 +327,7 @@ export class Gateway {
       },
       admission: this.admission,
       gate: this.billing.meter,
+      runTool: (...order) => this.webhooks.runTool(...order),
       observer: allObservers([this.#reporter(), this.feed, this.webhooks.observer]),
     });
   }

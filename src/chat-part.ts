@@ -7,6 +7,7 @@ import { PublicLinks } from './chat/public-links.ts';
 import { Verification } from './chat/verification.ts';
 import type { Config } from './config.ts';
 import type { AgentSnapshot } from './model/agent.ts';
+import type { RunTool } from './model/tool-call.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { StoredAgent } from './storage/agent-repository.ts';
@@ -16,6 +17,7 @@ export interface ChatPartOptions {
   readonly config: Pick<Config, 'mail' | 'dataDir'>;
   readonly storage: () => Storage;
   readonly snapshot: (agent: StoredAgent) => AgentSnapshot;
+  readonly runTool: RunTool;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -57,7 +59,7 @@ export class ChatPart {
   }
 
   async start(): Promise<void> {
-    const { log, metrics, snapshot } = this.#options;
+    const { log, metrics, snapshot, runTool } = this.#options;
     const storage = this.#options.storage();
     const { agents, publicLinks, chats, chatMemories: memories } = storage;
     const nowMs = Date.now;
@@ -68,7 +70,7 @@ export class ChatPart {
     const common = { links, nowMs };
     const verification = new Verification({ ...common, codes: memories, grants: chats, outbox });
     const onReplyFailed = () => metrics.chatReplyFailed();
-    const service = { ...common, chats, memories, keeper, snapshot, log, onReplyFailed };
+    const service = { ...common, chats, memories, keeper, snapshot, runTool, log, onReplyFailed };
     const purge = () =>
       chats.purge(Date.now()).catch((err: unknown) => log.warn({ err }, 'old chats were kept'));
     const sweep = setInterval(() => void purge(), SWEEP_EVERY_MS);

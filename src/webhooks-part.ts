@@ -2,9 +2,11 @@ import type { Config } from './config.ts';
 import type { CapObserver } from './billing/budget.ts';
 import type { CallObserver } from './call/call-observer.ts';
 import type { CallId } from './model/ids.ts';
+import type { RunTool } from './model/tool-call.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Storage } from './storage/storage.ts';
 import type { Write } from './storage/write-queue.ts';
+import { ToolRunner } from './webhooks/tool-runner.ts';
 import { WebhookClient } from './webhooks/webhook-client.ts';
 import { completedEvent } from './webhooks/webhook-event.ts';
 import { WebhookObserver } from './webhooks/webhook-observer.ts';
@@ -27,6 +29,7 @@ export class WebhooksPart {
   readonly #observer: WebhookObserver;
   #client: WebhookClient | null = null;
   #sender: WebhookSender | null = null;
+  #tools: ToolRunner | null = null;
   #untold: NodeJS.Timeout | null = null;
 
   constructor(options: WebhooksPartOptions) {
@@ -49,6 +52,10 @@ export class WebhooksPart {
     return this.#sender;
   }
 
+  /** Runs a tool of an owner's on the owner's server; see `RunTool`. */
+  readonly runTool: RunTool = async (order, signal) =>
+    (await this.#tools?.run(order, signal)) ?? { error: 'tools are not run yet' };
+
   completionOf(id: CallId): readonly Write[] {
     return this.#observer.completionOf(id);
   }
@@ -58,11 +65,13 @@ export class WebhooksPart {
     const { webhooks: deliveries, webhookSecrets: secrets } = storage();
     const { timeoutMs, allowedNetworks, headerPrefix, keepDays } = config;
     this.#client = new WebhookClient({ allowedNetworks, timeoutMs });
+    const client = this.#client;
+    this.#tools = new ToolRunner({ secrets, client, headerPrefix, nowMs: Date.now });
     const plan = { attemptsMax: config.attemptsMax, firstPauseMs: config.firstRetryMs };
     this.#sender = new WebhookSender({
       deliveries,
       secrets,
-      client: this.#client,
+      client,
       plan,
       headerPrefix,
       timeoutMs,

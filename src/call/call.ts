@@ -5,6 +5,7 @@ import type { CallRecord } from '../model/call.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asLegId } from '../model/ids.ts';
 import type { LegReport } from '../model/media.ts';
+import type { RunTool, ToolCall } from '../model/tool-call.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 import { SDP_VERDICTS, SdpError } from '../signaling/sdp/sdp-error.ts';
 import { SignalingError } from '../signaling/signaling-error.ts';
@@ -24,6 +25,7 @@ import {
 } from './transfer/call-transfers.ts';
 
 export interface CallParts extends TransferParts {
+  readonly runTool: RunTool;
   readonly journal: CallJournal;
   readonly log: Logger;
 }
@@ -274,6 +276,7 @@ export class Call {
       onActivity: (activity) => this.#listener.onProgress(this, { type: 'activity', activity }),
       onNote: (note) => this.#listener.onProgress(this, note),
       onTransferWanted: (target, failed) => void this.#transfers.wanted(target.number, failed),
+      onToolWanted: (call, signal) => this.#runTool(call, signal),
       onDigitsWanted: (digits) => void this.party.dialog?.sendDigits(digits, this.#log),
       onConversationEnded: (reason, detail) => this.#endNow(reason, { sipStatus: null, detail }),
       onLost: () => {
@@ -281,6 +284,14 @@ export class Call {
         this.#endNow('worker-crashed', null);
       },
     };
+  }
+
+  async #runTool(call: ToolCall, signal: AbortSignal): Promise<unknown> {
+    const tool = this.agent.tools.find(({ name }) => name === call.name);
+    if (tool === undefined) return { error: `there is no tool "${call.name}"` };
+    const { id: callId, workspaceId } = this.#record;
+    const order = { workspaceId, agentId: this.agent.id, callId, call, tool };
+    return this.#parts.runTool(order, signal);
   }
 
   #onTurn(turn: TranscriptTurn): void {

@@ -1,6 +1,8 @@
 import { randomId } from '../lib/random-id.ts';
 import { RateLimiter } from '../lib/rate-limiter.ts';
+import type { RunnableToolCall } from '../dialogue/tool-rounds.ts';
 import type { AgentSnapshot } from '../model/agent.ts';
+import type { RunTool } from '../model/tool-call.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { StoredAgent } from '../storage/agent-repository.ts';
 import type { ChatMemoryRepository } from '../storage/chat-memory-repository.ts';
@@ -40,8 +42,8 @@ export interface ChatServiceOptions {
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly nowMs: () => number;
-  /** Without it the model hears that there is no such tool. */
-  readonly runTool?: ToolRunner;
+  /** Runs the agent's own tools. */
+  readonly runTool: RunTool;
   readonly messagesPerMinuteOfAddress?: number;
   readonly onReplyFailed?: () => void;
 }
@@ -224,10 +226,22 @@ export class ChatService {
   }
 
   async #write({ agent, messages, email }: AcceptedMessage, feed: EventFeed): Promise<string> {
-    const { memories, nowMs, runTool = noTool } = this.#options;
+    const { memories, nowMs } = this.#options;
+    const runTool: ToolRunner = (call, signal) => this.#runTool(agent, call, signal);
     const memory = email === null ? null : await memories.find(agent.id, email);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REPLY_TIMEOUT_MS)]);
     return runReply({ agent, messages, memory: memory?.text ?? '', feed, runTool, signal, nowMs });
+  }
+
+  async #runTool(
+    agent: AgentSnapshot,
+    asked: RunnableToolCall,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    if (asked.type !== 'agent-tool') return { error: 'this tool is not available in a chat' };
+    const { workspaceId, id: agentId } = agent;
+    const { call, tool } = asked;
+    return this.#options.runTool({ workspaceId, agentId, callId: null, call, tool }, signal);
   }
 }
 
@@ -239,8 +253,6 @@ interface AcceptedMessage {
   readonly messages: readonly StoredMessage[];
   readonly position: number;
 }
-
-const noTool: ToolRunner = () => Promise.resolve({ error: 'this tool is not available in a chat' });
 
 /** An unknown visitor is nobody yet: each of their first messages stands alone. */
 function keyOf(link: PublicLink, { email, session }: Visitor): string {

@@ -1,9 +1,6 @@
-/** A tool that a model asked for. `arguments` are as the model wrote them: check before use. */
-export interface ToolCall {
-  readonly id: string;
-  readonly name: string;
-  readonly arguments: unknown;
-}
+import type { ToolCall } from '../model/tool-call.ts';
+
+export type { ToolCall };
 
 /** One entry of a conversation's history. */
 export interface Message {

@@ -68,8 +68,8 @@ export const PAGE_QUERY = {
 export const PAGE_SIZE = 50;
 
 /** Where events go. Which addresses may be reached is judged when one is sent. */
+export const WEBHOOK_URL = { pattern: '^https?://[^\\s/@]+(/[^\\s]*)?$', maxLength: 2048 };
 export const WebhookUrl = Type.String({
-  pattern: '^https?://[^\\s/@]+(/[^\\s]*)?$',
-  maxLength: 2048,
+  ...WEBHOOK_URL,
   description: 'Where events of calls are sent, by POST.',
 });

@@ -1,42 +1,74 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { ToolDefinition } from '../model/agent.ts';
+import { TOOLS_MAX } from '../dialogue/tools.ts';
 import { HttpError } from './errors.ts';
+import { WEBHOOK_URL } from './shapes.ts';
 
-const Tool = Type.Object(
-  {
-    name: Type.String({ pattern: '^[\\w-]{1,64}$' }),
-    description: Type.String({ maxLength: 1024 }),
-    parameters: Type.Unsafe<ToolDefinition['parameters']>({
-      type: 'object',
-      additionalProperties: true,
-    }),
-  },
-  { additionalProperties: false },
+const name = Type.String({ pattern: '^[\\w-]{1,64}$' });
+const description = Type.String({ maxLength: 1024 });
+const Parameters = Type.Unsafe<ToolDefinition['parameters']>({
+  type: 'object',
+  additionalProperties: true,
+});
+const url = Type.Optional(
+  Type.String({
+    ...WEBHOOK_URL,
+    description:
+      'Where the tool is run: a signed POST, as webhooks are, whose answer the model reads. ' +
+      'Without it nobody runs the tool: the event `tool.invocation` tells of its use.',
+  }),
 );
+const strict = { additionalProperties: false };
+const Tool = Type.Object({ name, description, parameters: Parameters, url }, strict);
 
 /** How tools are answered. */
 export const ToolDefinitions = Type.Array(Tool, {
-  maxItems: 64,
-  description:
-    'Offered to the language model. Nothing runs them on a call: the event `tool.invocation` ' +
-    'tells the owner, and the model is told that the tool failed.',
+  maxItems: TOOLS_MAX,
+  description: 'Offered to the language model, on calls and in chats.',
 });
+
+const Given = Type.Object(
+  { name, description: Type.Optional(description), parameters: Type.Optional(Parameters), url },
+  strict,
+);
+/** As OpenAI's API writes functions. */
+const GivenFunction = Type.Object(
+  {
+    type: Type.Literal('function'),
+    function: Type.Object({ ...Given.properties, strict: Type.Optional(Type.Unknown()) }, strict),
+    url,
+  },
+  strict,
+);
+const GivenTools = Type.Array(Type.Union([Given, GivenFunction]), { maxItems: TOOLS_MAX });
+
 /** How they may be given: as an array, or as the text of one, as other gateways want it. */
 export const GivenToolDefinitions = Type.Union([
-  ToolDefinitions,
+  GivenTools,
   Type.String({ maxLength: 32_768, description: 'A JSON array, as text.' }),
 ]);
-const compiled = Compile(ToolDefinitions);
+const compiled = Compile(GivenTools);
 
 /** Throws `INVALID_ARGUMENT` for text that holds no tools. */
-export function parseToolDefinitions(given: readonly ToolDefinition[] | string): ToolDefinition[] {
-  if (typeof given !== 'string') return [...given];
+export function parseToolDefinitions(
+  given: Static<typeof GivenToolDefinitions>,
+): readonly ToolDefinition[] {
+  if (typeof given !== 'string') return given.map(toTool);
   const tools: unknown = parseJson(given);
-  if (compiled.Check(tools)) return tools;
+  if (compiled.Check(tools)) return tools.map(toTool);
   const [first] = compiled.Errors(tools);
   const where = `tool_definitions${(first?.instancePath ?? '').replaceAll('/', '.')}`;
   throw new HttpError('INVALID_ARGUMENT', `${where} ${first?.message ?? 'is malformed'}`);
+}
+
+/** A tool without parameters takes none. */
+function toTool(given: Static<typeof Given> | Static<typeof GivenFunction>): ToolDefinition {
+  const own = 'function' in given ? given.function : given;
+  const { name: toolName, description: text = '', parameters = { type: 'object' } } = own;
+  const where = given.url ?? own.url;
+  const tool = { name: toolName, description: text, parameters };
+  return where === undefined ? tool : { ...tool, url: where };
 }
 
 function parseJson(text: string): unknown {

@@ -70,6 +70,8 @@ export interface ToolDefinition {
   readonly description: string;
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Where it is run, by POST. Left out: nobody runs it, and its use is only told. */
+  readonly url?: string;
 }
 
 /** What the loop does when the caller says nothing. */

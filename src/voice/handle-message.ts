@@ -29,6 +29,8 @@ export function handleMessage(message: ToWorker, legs: Legs): void {
       return legs.stepBack(message);
     case 'transfer-failed':
       return legs.transferFailed(message);
+    case 'tool-done':
+      return legs.toolDone(message);
     case 'ring-back':
       return legs.ringBack(message);
     case 'carry-digits':

@@ -6,6 +6,7 @@ import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
 import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
+import type { ToolCall } from '../model/tool-call.ts';
 import type { Caption } from '../model/turn.ts';
 import type { CalleeAction } from '../speech/answering-machine/callee-judge.ts';
 import { CalleeWatch } from '../speech/answering-machine/callee-watch.ts';
@@ -42,7 +43,9 @@ export class LegConversation {
   #watch: CalleeWatch | null = null;
   #isWatched = false;
   #isOver = false;
-  #transferRequests = 0;
+  #requests = 0;
+  /** Who waits for a tool of the owner's. */
+  readonly #toolsWanted = new Map<number, (result: unknown) => void>();
   #transferWanted: { readonly requestId: number; resolve(why: string): void } | null = null;
 
   constructor(options: LegConversationOptions) {
@@ -132,6 +135,10 @@ export class LegConversation {
     wanted.resolve(why);
   }
 
+  toolDone(requestId: number, result: unknown): void {
+    this.#toolsWanted.get(requestId)?.(result);
+  }
+
   say(text: string): void {
     this.#conversation?.say(text);
   }
@@ -183,13 +190,33 @@ export class LegConversation {
 
   #wantTransfer(target: TransferTarget, signal: AbortSignal): Promise<string> {
     const { legId, post } = this.#options;
-    this.#transferRequests += 1;
-    const requestId = this.#transferRequests;
+    this.#requests += 1;
+    const requestId = this.#requests;
     return new Promise((resolve) => {
       this.#transferWanted = { requestId, resolve };
       // The call ended, which is how a transfer comes to its good end.
       signal.addEventListener('abort', () => resolve('the call is over'), { once: true });
       post({ type: 'transfer-wanted', legId, requestId, target });
+    });
+  }
+
+  #wantTool(call: ToolCall, signal: AbortSignal): Promise<unknown> {
+    const { legId, post } = this.#options;
+    this.#requests += 1;
+    const requestId = this.#requests;
+    return new Promise((resolve) => {
+      const drop = (): void => {
+        post({ type: 'tool-dropped', legId, requestId });
+        settle(null);
+      };
+      const settle = (result: unknown): void => {
+        this.#toolsWanted.delete(requestId);
+        signal.removeEventListener('abort', drop);
+        resolve(result);
+      };
+      this.#toolsWanted.set(requestId, settle);
+      signal.addEventListener('abort', drop, { once: true });
+      post({ type: 'tool-wanted', legId, requestId, call });
     });
   }
 
@@ -225,7 +252,7 @@ export class LegConversation {
         audience?.onCaption?.(role, text);
       },
       onEnded: (reason, detail) => this.end(reason, detail),
-      onTool: (call) => Promise.reject(new Error(`there is no tool "${call.name}"`)),
+      onTool: (call, signal) => this.#wantTool(call, signal),
       onLog: (level, message, facts) =>
         post({ type: 'log', level, message, facts: { ...facts, legId } }),
     });

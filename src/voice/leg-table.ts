@@ -6,6 +6,7 @@ import type {
   LegOpened,
   OpenLeg,
   OpenWebLeg,
+  ToolWanted,
   TransferWanted,
   WebLegOpened,
   WebLegResumed,
@@ -25,6 +26,8 @@ interface Entry {
   readonly closed: Promise<LegReport | null>;
   readonly settleClosed: (report: LegReport | null) => void;
   readonly resumptions: Map<number, (answerSdp: string | null) => void>;
+  /** Tools of the owner's that run. */
+  readonly tools: Map<number, AbortController>;
   opening: { resolve(opened: Opened): void; reject(error: VoiceError): void } | null;
   isClosing: boolean;
 }
@@ -107,6 +110,10 @@ export class LegTable {
         return events.onNote(message.note);
       case 'transfer-wanted':
         return this.#onTransferWanted(entry, message);
+      case 'tool-wanted':
+        return this.#onToolWanted(entry, message);
+      case 'tool-dropped':
+        return entry.tools.get(message.requestId)?.abort();
       case 'digits-wanted':
         return events.onDigitsWanted(message.digits);
       case 'conversation-ended':
@@ -220,6 +227,16 @@ export class LegTable {
     );
   }
 
+  #onToolWanted(entry: Entry, { legId, requestId, call }: ToolWanted): void {
+    const { thread, events, tools } = entry;
+    const dropped = new AbortController();
+    tools.set(requestId, dropped);
+    void events.onToolWanted(call, dropped.signal).then((result) => {
+      const isWanted = tools.delete(requestId) && !dropped.signal.aborted;
+      if (isWanted) thread.post({ type: 'tool-done', legId, requestId, result });
+    });
+  }
+
   #onResumed({ resumptions }: Entry, { requestId, answerSdp }: WebLegResumed): void {
     resumptions.get(requestId)?.(answerSdp);
   }
@@ -230,8 +247,10 @@ export class LegTable {
       settleClosed = settle;
     });
     const resumptions = new Map<number, (answerSdp: string | null) => void>();
+    const tools = new Map<number, AbortController>();
     const state = { opening: null, isClosing: false };
-    const entry: Entry = { thread, legId, events, closed, settleClosed, resumptions, ...state };
+    const waiting = { closed, settleClosed, resumptions, tools };
+    const entry: Entry = { thread, legId, events, ...waiting, ...state };
     this.#entries.set(legId, entry);
     thread.legCount += 1;
     return entry;
@@ -241,6 +260,7 @@ export class LegTable {
     if (!this.#entries.delete(entry.legId)) return;
     entry.thread.legCount -= 1;
     for (const settle of entry.resumptions.values()) settle(null);
+    for (const dropped of entry.tools.values()) dropped.abort();
     entry.settleClosed(report);
   }
 }

@@ -24,6 +24,7 @@ import type {
   StartConversation,
   StepAside,
   StepBack,
+  ToolDone,
   TransferFailed,
   UpdateLeg,
   WatchLeg,
@@ -131,6 +132,10 @@ export class Legs {
 
   transferFailed({ legId, requestId, why }: TransferFailed): void {
     this.#legs.get(legId)?.conversation.transferFailed(requestId, why);
+  }
+
+  toolDone({ legId, requestId, result }: ToolDone): void {
+    this.#legs.get(legId)?.conversation.toolDone(requestId, result);
   }
 
   ringBack({ legId, isOn }: RingBack): void {

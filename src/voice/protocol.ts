@@ -4,6 +4,7 @@ import type { EndReason } from '../model/end-reason.ts';
 import type { CallId, LegId } from '../model/ids.ts';
 import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
 import type { CodecName, LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
+import type { ToolCall } from '../model/tool-call.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
 /** Main thread → voice worker. */
@@ -20,6 +21,7 @@ export type ToWorker =
   | StepAside
   | StepBack
   | TransferFailed
+  | ToolDone
   | RingBack
   | CarryDigits
   | BridgeLegs
@@ -121,6 +123,15 @@ export interface TransferFailed {
   readonly why: string;
 }
 
+/** The answer to `tool-wanted`. Nobody may wait for it any more. */
+export interface ToolDone {
+  readonly type: 'tool-done';
+  readonly legId: LegId;
+  readonly requestId: number;
+  /** Anything that JSON can say, for the model. */
+  readonly result: unknown;
+}
+
 /** The caller hears ringing, or hears it no more. */
 export interface RingBack {
   readonly type: 'ring-back';
@@ -186,6 +197,8 @@ export type FromWorker =
   | ConversationChanged
   | ConversationNoted
   | TransferWanted
+  | ToolWanted
+  | ToolDropped
   | DigitsWanted
   | ConversationEnded
   | LegClosed
@@ -283,6 +296,22 @@ export interface TransferWanted {
   /** Tells answers apart. */
   readonly requestId: number;
   readonly target: TransferTarget;
+}
+
+/** The agent uses a tool of its owner's, and goes on when `tool-done` comes. */
+export interface ToolWanted {
+  readonly type: 'tool-wanted';
+  readonly legId: LegId;
+  /** Tells answers apart. */
+  readonly requestId: number;
+  readonly call: ToolCall;
+}
+
+/** Nobody waits for the answer any more: the turn was interrupted, or the call is over. */
+export interface ToolDropped {
+  readonly type: 'tool-dropped';
+  readonly legId: LegId;
+  readonly requestId: number;
 }
 
 /** Digits to be sent to the far side by SIP INFO, in order. */

@@ -4,6 +4,7 @@ import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts
 import type { EndReason } from '../model/end-reason.ts';
 import type { LegId } from '../model/ids.ts';
 import type { LegReport, LocalMediaAddress, RtpParameters } from '../model/media.ts';
+import type { ToolCall } from '../model/tool-call.ts';
 import type { Caption, TranscriptTurn } from '../model/turn.ts';
 
 /** What a leg tells its call. Called on the main thread. */
@@ -20,6 +21,8 @@ export interface VoiceLegEvents {
   onNote(note: CallNote): void;
   /** The agent wants to put the caller through, and is silent until it is told that it failed. */
   onTransferWanted(target: TransferTarget, failed: (why: string) => void): void;
+  /** The agent uses a tool of its owner's, and waits for its result, unless `signal` aborts. Never rejects. */
+  onToolWanted(call: ToolCall, signal: AbortSignal): Promise<unknown>;
   /** Digits to be sent by SIP INFO. Only after `carryDigits`. */
   onDigitsWanted(digits: string): void;
   /** The conversation, or the browser, wants the call to end. At most once. */

@@ -30,7 +30,19 @@ export type PostFailure =
   | 'timeout'
   | 'connection-refused'
   | 'connection-broken'
-  | 'tls-failed';
+  | 'tls-failed'
+  /** Of a request whose answer is read. */
+  | 'answer-too-long';
+
+/** What became of a request whose answer is read. */
+export type AskResult =
+  | { readonly type: 'answered'; readonly status: number; readonly text: string }
+  | { readonly type: 'failed'; readonly why: PostFailure };
+
+export interface AskOptions {
+  readonly answerBytesMax: number;
+  readonly signal: AbortSignal;
+}
 
 /** Of an answer; nobody reads it. */
 const ANSWER_MAX_BYTES = 65_536;
@@ -88,6 +100,31 @@ export class WebhookClient {
     }
   }
 
+  /** The same when somebody waits for what the server says. Never rejects. */
+  async ask(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    { answerBytesMax, signal: dropped }: AskOptions,
+  ): Promise<AskResult> {
+    if (!this.#mayAsk(url)) return { type: 'failed', why: 'address-not-allowed' };
+    const late = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      const answer = await request(url, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body,
+        dispatcher: this.#agent,
+        signal: AbortSignal.any([late, dropped]),
+      });
+      const text = await textOf(answer.body, answerBytesMax);
+      if (text === null) return { type: 'failed', why: 'answer-too-long' };
+      return { type: 'answered', status: answer.statusCode, text };
+    } catch (error) {
+      return { type: 'failed', why: late.aborted ? 'timeout' : failureOf(error) };
+    }
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -119,6 +156,18 @@ function guarded(lookup: typeof systemLookup, guard: AddressGuard): LookupFuncti
     };
     lookup(hostname, { ...options, all: true }, done);
   };
+}
+
+/** null: it is longer than that, and the rest is not read. */
+async function textOf(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > bytesMax) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function failureOf(error: unknown): PostFailure {

@@ -86,6 +86,7 @@ export async function chatRig(options: ChatRigOptions = {}) {
     log,
     nowMs,
     onReplyFailed: () => void (failures.replies += 1),
+    runTool: async () => ({ error: 'the tool has no server' }),
     ...options,
   });
 

@@ -140,6 +140,7 @@ export class SecondLeg {
       onActivity: () => {},
       onNote: () => {},
       onTransferWanted: (_, failed) => failed('this leg has no agent'),
+      onToolWanted: () => Promise.resolve({ error: 'this leg has no agent' }),
       onDigitsWanted: (digits) => void this.#party.dialog?.sendDigits(digits, this.#options.log),
       onConversationEnded: (reason) => this.#end(reason, null),
       onLost: () => {
