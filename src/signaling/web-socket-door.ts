@@ -155,7 +155,8 @@ export function challengeHeaders(challenges: readonly string[]): Record<string, 
 
 function refusalHeaders(refusal: WebSocketRefusal): Record<string, string> {
   const { retryAfterSeconds, minExpiresSeconds } = refusal;
-  const headers: Record<string, string> = {};
+  // The password was right: the engine shall not count this toward a ban.
+  const headers: Record<string, string> = { 'Trunkline-Refusal': 'policy' };
   if (retryAfterSeconds !== undefined)
     headers['Retry-After'] = String(Math.ceil(retryAfterSeconds));
   if (minExpiresSeconds !== undefined) headers['Min-Expires'] = String(minExpiresSeconds);

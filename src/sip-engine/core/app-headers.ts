@@ -4,6 +4,12 @@ import type { MessageDraft } from '../message/message.ts';
 import type { Flow } from '../transport/transport.ts';
 import { fillLocalhost } from './address-book.ts';
 
+/**
+ * How an application says that a 401, 403 or 407 is no word against the credentials of the request:
+ * `Trunkline-Refusal: policy`. It stays between application and engine.
+ */
+export const REFUSAL_HEADER = 'trunkline-refusal';
+
 /** What an application may not set: the engine owns it. */
 const OWNED = new Set([
   'via',
@@ -15,6 +21,7 @@ const OWNED = new Set([
   'call-id',
   'cseq',
   'max-forwards',
+  REFUSAL_HEADER,
 ]);
 
 const MAY_HOLD_LOCALHOST = new Set(['contact', 'p-asserted-identity', 'p-preferred-identity']);

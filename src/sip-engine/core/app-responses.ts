@@ -71,7 +71,7 @@ function send(context: EngineContext, answer: AppAnswer): void {
   const draft = buildAnswer(context, answer, isReliable);
   if (draft === undefined) return app.send(refusalLeader(frameId, 'missing content-type'));
   followDialog(context, answer, draft);
-  noteRefusal(context, inbound, status, draft.headers.lines('www-authenticate'));
+  noteRefusal(context, inbound, status, answer.template);
   const packet = sendAnswer(context, inbound, status, draft);
   if (isReliable) keepSending(inbound, packet, draft);
   afterSending(context, answer, packet, draft);

@@ -1,7 +1,8 @@
 import type { Dialog } from '../dialog/dialog.ts';
-import type { SipRequest } from '../message/message.ts';
+import type { MessageDraft, SipRequest } from '../message/message.ts';
 import { isScannerName } from '../guard/scanners.ts';
 import type { Flow } from '../transport/transport.ts';
+import { REFUSAL_HEADER } from './app-headers.ts';
 import type { EngineContext, InboundRequest } from './context.ts';
 
 /** A program that looks for open doors gets no answer, by which it would know that we are here. */
@@ -36,18 +37,19 @@ export function noteSpoofed(context: EngineContext, flow: Flow): void {
 
 /**
  * An application refused credentials: 401, 403 or 407 to a request that had some. A nonce that
- * was too old says nothing against them.
+ * was too old says nothing against them, nor does a refusal that the application put down to policy.
  */
 export function noteRefusal(
   context: EngineContext,
   { request, flow }: InboundRequest,
   status: number,
-  challenge: readonly string[],
+  { headers: answer }: MessageDraft,
 ): void {
   if (status !== 401 && status !== 403 && status !== 407) return;
   const { headers } = request;
   if (!headers.has('authorization') && !headers.has('proxy-authorization')) return;
-  if (challenge.some((line) => /stale\s*=\s*"?true/i.test(line))) return;
+  if (answer.first(REFUSAL_HEADER) === 'policy') return;
+  if (answer.lines('www-authenticate').some((line) => /stale\s*=\s*"?true/i.test(line))) return;
   context.counters.credentialFailures += 1;
   context.armour.offend(flow, 'credentials');
 }

@@ -122,6 +122,7 @@ class Rig {
           : null,
       authorizeCall: async (_user, call) => {
         asked.push(call);
+        if (call.dialed.user === 'barred') return { type: 'refuse', status: 403 };
         return call.dialed.user === 'nobody' ? { type: 'refuse', status: 404 } : { type: 'take' };
       },
       register: async (_user, registration) => {
@@ -223,6 +224,17 @@ describe('SIP over WebSocket', () => {
     await rig.signIn(agent, 'INVITE', { callId: 'nobody', uri: 'sip:nobody@127.0.0.1' });
     assert.equal((await agent.response()).status, 404);
     assert.equal(rig.invites.all.length, before);
+  });
+
+  it('counts wrong passwords toward a ban, and no refusal to a right one', async () => {
+    const failures = () => rig.engine.stats().credentialFailures;
+    const before = failures();
+    await rig.signIn(agent, 'INVITE', { callId: 'barred', uri: 'sip:barred@127.0.0.1' });
+    assert.equal((await agent.response()).status, 403);
+    assert.equal(failures(), before);
+    await rig.signIn(agent, 'INVITE', { callId: 'guessed', password: 'guess' });
+    assert.equal((await agent.response()).status, 403);
+    assert.equal(failures(), before + 1);
   });
 
   it('is not looked into any more after ten wrong passwords for one name', async () => {

@@ -261,7 +261,7 @@ describe('an attack on the SIP engine', () => {
     assert.deepEqual([malformed, oversized], [2, 1]);
   });
 
-  it('by guessing passwords is counted, but a nonce that was too old is not', () => {
+  it('by guessing passwords is counted, but an old nonce or a refusal by policy is not', () => {
     const { bench, stranger, offences } = attack();
     const register = (cseq: number, refusal: readonly string[], authorization?: string) => {
       const Via = `SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-R-${cseq}`;
@@ -271,6 +271,9 @@ describe('an attack on the SIP engine', () => {
     };
     register(1, ['SIP/2.0 401 Unauthorized', 'WWW-Authenticate: Digest realm="a"']);
     register(2, ['SIP/2.0 401 No', 'WWW-Authenticate: Digest realm="a", stale=true'], 'Digest x');
+    register(5, ['SIP/2.0 403 Forbidden', 'Trunkline-Refusal: policy'], 'Digest x');
+    assert.equal(stranger.lastResponse().status, 403);
+    assert.equal(stranger.lastResponse().headers.first('trunkline-refusal'), undefined);
     assert.deepEqual(offences, []);
     register(3, ['SIP/2.0 403 Forbidden'], 'Digest x');
     register(4, ['SIP/2.0 401 No', 'WWW-Authenticate: Digest realm="a"'], 'Digest x');
