@@ -16,12 +16,21 @@ export class Captions {
     this.#announcer,
   );
 
+  constructor() {
+    // The list gets less room when the call ends: what was said last stays in sight.
+    new ResizeObserver(() => this.#scroll()).observe(this.#list);
+  }
+
   /** @param {import('./call-client.js').Caption} caption */
   show({ turnId, role, text, isFinal }) {
     const shown = this.#texts.get(turnId) ?? this.#add(turnId, role);
     shown.textContent = text;
     shown.classList.toggle('interim', !isFinal);
     if (isFinal) this.#announcer.append(element('p', {}, `${SPEAKERS[role]}: ${text}`));
+    this.#scroll();
+  }
+
+  #scroll() {
     this.#list.scrollTop = this.#list.scrollHeight;
   }
 
