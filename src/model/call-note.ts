@@ -17,4 +17,15 @@ export type CallNote =
       /** From 1, since the caller was last heard. */
       readonly number: number;
       readonly text: string;
+    }
+  /** Audio got bad; told again only after it was good in between. */
+  | {
+      readonly type: 'quality-degraded';
+      /** Of what the far side sent in the last seconds, lost or too late to be played, 0..1. */
+      readonly fractionLost: number;
+      /** What the far side said it lost of ours, 0..1; null: it never said. */
+      readonly remoteFractionLost: number | null;
+      /** Interarrival jitter (RFC 3550 §6.4.1). */
+      readonly jitterMs: number;
+      readonly roundTripMs: number | null;
     };

@@ -6,6 +6,7 @@ import type { TransferTarget } from '../model/agent.ts';
 import type { EndReason } from '../model/end-reason.ts';
 import { asTurnId, type LegId } from '../model/ids.ts';
 import type { AnsweredBy, MachineDetection } from '../model/machine-detection.ts';
+import type { LegReport } from '../model/media.ts';
 import type { ToolCall } from '../model/tool-call.ts';
 import type { Caption } from '../model/turn.ts';
 import type { CalleeAction } from '../speech/answering-machine/callee-judge.ts';
@@ -15,6 +16,7 @@ import { Conversation } from '../speech/conversation.ts';
 import type { ConversationOptions } from '../speech/conversation-options.ts';
 import type { SpeechEngines } from '../speech/speech-engines.ts';
 import type { FromWorker, StartConversation } from './protocol.ts';
+import { QualityWatch } from './quality-watch.ts';
 import { TurnCaptions } from './turn-captions.ts';
 
 /** A message on an answering machine is cut after this long. */
@@ -39,6 +41,7 @@ export interface LegConversationOptions extends LegParts {
 export class LegConversation {
   readonly #options: LegConversationOptions;
   readonly #captions = new TurnCaptions(() => asTurnId(randomId('trn')));
+  readonly #quality = new QualityWatch();
   #conversation: Conversation | null = null;
   #watch: CalleeWatch | null = null;
   #isWatched = false;
@@ -114,6 +117,13 @@ export class LegConversation {
       default:
         return assertNever(action);
     }
+  }
+
+  /** Tells the main thread when media got bad. */
+  watchQuality(report: LegReport): void {
+    const note = this.#quality.look(report);
+    const { legId, post } = this.#options;
+    if (note !== null && !this.#isOver) post({ type: 'conversation-noted', legId, note });
   }
 
   setOnHold(isOnHold: boolean): void {

@@ -175,6 +175,11 @@ export class Legs {
       .finally(this.#options.onStopped);
   }
 
+  /** To be called every `QUALITY_WINDOW_MS`. */
+  watchQuality(): void {
+    for (const leg of this.#legs.values()) leg.conversation.watchQuality(leg.report());
+  }
+
   report(): WorkerReport {
     const { lateness, load } = this.#options.media;
     const ticks = lateness.total;

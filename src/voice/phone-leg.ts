@@ -64,6 +64,10 @@ export class PhoneLeg implements WorkerLeg {
     this.#rtp.injectDigit(digit);
   }
 
+  report(): LegReport {
+    return this.#rtp.report();
+  }
+
   close(): LegReport {
     this.conversation.close();
     const { answeredBy } = this.conversation;

@@ -8,6 +8,7 @@ import { handleMessage } from './handle-message.ts';
 import { Legs } from './legs.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import type { VoiceWorkerData } from './worker-thread.ts';
+import { QUALITY_WINDOW_MS } from './quality-watch.ts';
 
 /** How often the worker tells how it is doing. */
 const REPORT_EVERY_MS = 5_000;
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
   }
   port.on('message', (message: ToWorker) => handleMessage(message, legs));
   setInterval(() => post(legs.report()), REPORT_EVERY_MS).unref();
+  setInterval(() => legs.watchQuality(), QUALITY_WINDOW_MS).unref();
   post({ type: 'worker-ready', codecs: media.codecs });
 }
 

@@ -82,6 +82,10 @@ export class WebLeg implements WorkerLeg {
     this.conversation.start(message);
   }
 
+  report(): LegReport {
+    return this.#rtc.report();
+  }
+
   close(reason: EndReason): LegReport {
     // Its last turn first: a caption after the end would come too late.
     this.conversation.close();

@@ -13,6 +13,8 @@ export interface WorkerLeg {
   startConversation(message: StartConversation): void;
   /** A digit that came by signaling. */
   injectDigit(digit: string): void;
+  /** Of the media so far. */
+  report(): LegReport;
   /** Stops both. No end is posted afterwards. */
   close(reason: EndReason): LegReport;
 }

@@ -20,6 +20,7 @@ export const EVENT_TYPES = [
   'call.transfer',
   'tool.invocation',
   'call.quality',
+  'call.quality_degraded',
   'call.completed',
   'workspace.spend_cap',
 ] as const;
@@ -115,6 +116,15 @@ export function progressEvent(
     }
     case 'idle-prompt':
       return idleEvent(call, progress, atMs);
+    case 'quality-degraded': {
+      const payload = {
+        fraction_lost: progress.fractionLost,
+        remote_fraction_lost: progress.remoteFractionLost,
+        jitter_ms: progress.jitterMs,
+        round_trip_ms: progress.roundTripMs,
+      };
+      return eventOf(call, { eventType: 'call.quality_degraded', atMs, payload });
+    }
     case 'dialing':
     case 'ringing':
     case 'early-media':

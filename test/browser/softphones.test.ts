@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { findChromium, startBrowser, type TestBrowser, writeWav } from '../support/browser.ts';
 import { Gateway } from '../support/gateway.ts';
 import { callerSays, hasTestCaller, joined, lineSilence } from '../support/test-caller.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { Transcriber } from '../support/transcriber.ts';
 import { WebCallers } from '../support/web-caller.ts';
 import { heardByPage, quietAgain, recordPage } from './page-recorder.ts';
@@ -26,10 +27,25 @@ const DECOYS = [
   'The caller said nothing at all.',
 ];
 
-for (const library of ['sip-js', 'js-sip'] as const) {
-  describe(`a call by ${library} over WebSocket`, function () {
+const ENGINES = ['embedded', 'drachtio-server'] as const;
+const KINDS = ENGINES.flatMap((engine) => [
+  { engine, library: 'sip-js' as const },
+  { engine, library: 'js-sip' as const },
+]);
+
+/** Of a daemon that works with that drachtio-server. */
+function settingsOf({ address: { host, port, secret }, webSocketUrl = '' }: TestEngine) {
+  return {
+    TRUNKLINE_SIP_ENGINE: `drachtio://:${encodeURIComponent(secret)}@${host}:${port}`,
+    TRUNKLINE_SIP_WEBSOCKET_RELAY: webSocketUrl,
+  };
+}
+
+for (const { engine, library } of KINDS) {
+  describe(`a call by ${library} over WebSocket, the SIP engine is ${engine}`, function () {
     this.timeout(240_000);
     let gateway: Gateway;
+    let other: TestEngine | null = null;
     let transcriber: Transcriber;
     let browser: TestBrowser | null = null;
     let page: Page;
@@ -38,7 +54,11 @@ for (const library of ['sip-js', 'js-sip'] as const) {
 
     before(async function () {
       if (findChromium() === null || !hasTestCaller) this.skip();
-      const env = { TRUNKLINE_HTTP_TRUSTED_PROXIES: '127.0.0.1' };
+      const isOther = engine === 'drachtio-server';
+      if (isOther && (process.env['DRACHTIO_BIN'] ?? '') === '') this.skip();
+      other = isOther ? await startTestEngine() : null;
+      const settings = other === null ? {} : settingsOf(other);
+      const env = { TRUNKLINE_HTTP_TRUSTED_PROXIES: '127.0.0.1', ...settings };
       [gateway, transcriber] = await Promise.all([Gateway.start({ env }), Transcriber.load()]);
       // Nobody is asked whether he is still there while the machine is slow.
       await gateway.changeAgent({ greeting_text: GREETING, idle_after_ms: 60_000 });
@@ -50,6 +70,7 @@ for (const library of ['sip-js', 'js-sip'] as const) {
     });
     after(async () => {
       await gateway?.stop();
+      await other?.close();
       transcriber?.close();
       rmSync(folder, { recursive: true, force: true });
     });

@@ -46,6 +46,36 @@ export function operationsOf(document: unknown): Operation[] {
   );
 }
 
+/**
+ * What is wrong with an answer to that request, by the description; null: nothing. A request to
+ * what is not described (pages, streams of other kinds) is not judged.
+ */
+export function judgedBy(
+  operations: readonly Operation[],
+): (method: string, path: string, answer: DescribedAnswer) => string | null {
+  const routes = operations.map((operation) => ({
+    operation,
+    pattern: new RegExp(`^${operation.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+    placeholders: operation.path.split('{').length,
+  }));
+  // `/v1/webhooks/secret` before `/v1/webhooks/{id}`.
+  routes.sort((one, other) => one.placeholders - other.placeholders);
+  return (method, path, { status, contentType, text }) => {
+    const [bare = ''] = path.split('?');
+    const route = routes.find(
+      ({ operation, pattern }) => operation.method === method && pattern.test(bare),
+    );
+    const complaint = route?.operation.complaint(status, contentType, text) ?? null;
+    return complaint === null ? null : `${method} ${bare}: ${complaint}: ${text.slice(0, 300)}`;
+  };
+}
+
+export interface DescribedAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+}
+
 function toOperation(
   method: string,
   path: string,

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { judgedBy, operationsOf } from './described-api.ts';
 
 export interface GatewayOptions {
   /** Further environment: settings by their names. */
@@ -56,6 +57,8 @@ export interface CallView {
 const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
 const root = new URL('../..', import.meta.url).pathname;
+
+let judge: Promise<ReturnType<typeof judgedBy>> | null = null;
 
 /**
  * A real gateway process with its own data folder and ephemeral ports, read the way an
@@ -121,10 +124,33 @@ export class Gateway {
   }
 
   /** A request with the admin key. */
+  /**
+   * Asks the API with the administrator's key, unless another is given. Throws when an answer is
+   * not as the description of the API says.
+   */
   async api(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     if (!headers.has('authorization')) headers.set('authorization', `Bearer ${this.adminKey}`);
-    return fetch(`${this.httpUrl}${path}`, { ...init, headers });
+    const response = await fetch(`${this.httpUrl}${path}`, { ...init, headers });
+    const contentType = response.headers.get('content-type') ?? '';
+    if (!contentType.startsWith('application/json')) return response;
+    const text = await response.clone().text();
+    const judge = await this.#judge();
+    const complaint = judge(init.method ?? 'GET', path, {
+      status: response.status,
+      contentType,
+      text,
+    });
+    if (complaint !== null) throw new Error(`not as described: ${complaint}`);
+    return response;
+  }
+
+  /** The description is the same for every daemon of one run. */
+  #judge(): Promise<ReturnType<typeof judgedBy>> {
+    judge ??= fetch(`${this.httpUrl}/openapi.json`)
+      .then((response) => response.json())
+      .then((document) => judgedBy(operationsOf(document)));
+    return judge;
   }
 
   /** Changes the demo agent, for the calls that begin from now on. */

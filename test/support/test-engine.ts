@@ -15,6 +15,8 @@ export interface TestEngine {
   readonly name: 'embedded' | 'drachtio-server';
   /** Where phones call. */
   readonly sip: { readonly host: string; readonly port: number };
+  /** Where drachtio-server takes SIP over WebSocket. */
+  readonly webSocketUrl?: string;
   /** The embedded engine itself. */
   readonly embedded?: RunningSipEngine;
   /** What `connectSipEngine` needs. */
@@ -84,12 +86,16 @@ async function startDrachtioOnce(binary: string): Promise<TestEngine> {
   const host = '127.0.0.1';
   const folder = await mkdtemp(join(tmpdir(), 'drachtio-'));
   const [adminPort, sipPort] = [await freeTcpPort(), await freeUdpPort()];
+  const webSocketPort = await freeTcpPort();
   const file = join(folder, 'drachtio.conf.xml');
   await writeFile(
     file,
     `<drachtio>
       <admin port="${adminPort}" secret="${SECRET}">${host}</admin>
-      <sip><contacts><contact>sip:${host}:${sipPort};transport=udp,tcp</contact></contacts></sip>
+      <sip><contacts>
+        <contact>sip:${host}:${sipPort};transport=udp,tcp</contact>
+        <contact>sip:${host}:${webSocketPort};transport=ws</contact>
+      </contacts></sip>
       <logging><console/><sofia-loglevel>0</sofia-loglevel><loglevel>error</loglevel></logging>
     </drachtio>`,
   );
@@ -109,7 +115,8 @@ async function startDrachtioOnce(binary: string): Promise<TestEngine> {
     throw error;
   }
   const address = { host, port: adminPort, secret: SECRET };
-  return { name: 'drachtio-server', sip: { host, port: sipPort }, address, close };
+  const webSocketUrl = `ws://${host}:${webSocketPort}`;
+  return { name: 'drachtio-server', sip: { host, port: sipPort }, webSocketUrl, address, close };
 }
 
 async function answersOn(port: number): Promise<void> {

@@ -39,7 +39,7 @@ export class WebCallers {
     });
   }
 
-  /** A whole call: both have met when this resolves. */
+  /** A whole call: both have met when this resolves, or the gateway has ended it already. */
   async call(path: string, options: OfferOptions = {}): Promise<WebCall> {
     const client = new WebRtcClient({ withEvents: true });
     this.#clients.push(client);
@@ -50,7 +50,8 @@ export class WebCallers {
     const answer = (await response.json()) as Record<string, string>;
     assert.equal(response.status, 200, JSON.stringify(answer));
     client.answer(answer['sdp'] ?? '');
-    await Promise.all([client.opened.happened, client.gotMessage.happened]);
+    const met = Promise.all([client.opened.happened, client.gotMessage.happened]);
+    await Promise.race([met, client.ended.happened]);
     return { client, id: answer['call_id'] ?? '', resumeToken: answer['resume_token'] ?? '' };
   }
 

@@ -67,6 +67,18 @@ export const CallEvent = Type.Union(
       number: Type.Integer({ description: 'From 1, since the caller was last heard.' }),
       text: Type.String(),
     }),
+    Type.Object({
+      type: Type.Literal('quality-degraded'),
+      ...COMMON,
+      fraction_lost: Type.Number({
+        description: 'Of what came in five seconds, lost or too late to be played, 0 to 1.',
+      }),
+      remote_fraction_lost: nullable(
+        Type.Number({ description: 'Of ours, as the far side said.' }),
+      ),
+      jitter_ms: Type.Number(),
+      round_trip_ms: nullable(Type.Number()),
+    }),
     Type.Object({ type: Type.Literal('transfer'), ...COMMON, transfer: Transfer }),
     Ended,
   ],
@@ -119,6 +131,15 @@ export function toCallEvent(
     }
     case 'idle-prompt':
       return { type: 'idle-prompt', ...common, number: progress.number, text: progress.text };
+    case 'quality-degraded':
+      return {
+        type: 'quality-degraded',
+        ...common,
+        fraction_lost: progress.fractionLost,
+        remote_fraction_lost: progress.remoteFractionLost,
+        jitter_ms: progress.jitterMs,
+        round_trip_ms: progress.roundTripMs,
+      };
     case 'transfer':
       return { type: 'transfer', ...common, transfer: toTransfer(progress.transfer) };
     case 'ended':

@@ -32,7 +32,7 @@ export interface CallStreamRoutesOptions {
 
 const EVENTS_TEXT = `Server-sent events, each named by its \`type\`: \`initiated\`, \`dialing\`,
 \`ringing\`, \`early-media\`, \`answered\`, \`answered-by\`, \`activity\`, \`turn\`, \`tool\`,
-\`idle-prompt\`, \`transfer\` and, always last, \`ended\`. Ids are numbers; with \`Last-Event-ID\` the
+\`idle-prompt\`, \`quality-degraded\`, \`transfer\` and, always last, \`ended\`. Ids are numbers; with \`Last-Event-ID\` the
 stream goes on behind that one. A call that ended long ago tells its \`ended\` alone. 204: the reader
 has got everything, and need not come back.`;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BROWSER_OFFER } from '../../support/browser-offer.ts';
 import { type CallView, Gateway } from '../../support/gateway.ts';
 import { SipPhone } from '../../support/sip-phone.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -131,6 +132,44 @@ describe('a daemon that keeps accounts', function () {
     assert.equal(spent.status, 480);
     assert.equal((await gateway.nextEndedCall()).end_reason, 'spend-cap-reached');
     await setCaps({});
+  });
+
+  it('is busy at every public door while a cap is reached, and takes callers again after', async () => {
+    const made = await ask('/v1/instant-voice-links', 'POST', {
+      labels: ['Anna'],
+      expiryPreset: '1_day',
+      prompt: 'Ask how the visit was.',
+      landingPageTitle: 'Your visit',
+    });
+    const [link] = (made.body.links ?? []) as { readonly token: string }[];
+    assert.ok(link !== undefined, JSON.stringify(made.body));
+    const token = (await ask('/v1/webrtc/token', 'POST', { agent_id: 'agt_demo' })).body.token;
+    const doors: readonly (readonly [path: string, headers: Record<string, string>])[] = [
+      ['/v1/public/try/agt_demo/offer', {}],
+      [`/v1/public/voice-links/${link.token}/offer`, {}],
+      ['/v1/public/try/agt_demo/offer', { authorization: `Bearer ${String(token)}` }],
+    ];
+    const offer = ([path, headers]: (typeof doors)[number]) =>
+      fetch(`${gateway.httpUrl}${path}`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify({ sdp: BROWSER_OFFER }),
+      });
+    const live = await invite();
+    assert.equal(live.status, 200);
+    for (const caps of [{ calls_at_once: 1 }, { calls_per_day: 1 }]) {
+      await setCaps(caps);
+      for (const door of doors) {
+        const response = await offer(door);
+        assert.equal(response.status, 503, door[0]);
+        assert.ok(Number(response.headers.get('retry-after')) > 0, door[0]);
+        assert.equal(((await response.json()) as Json).error_code, 'AGENT_BUSY', door[0]);
+      }
+    }
+    await setCaps({});
+    for (const door of doors) assert.equal((await offer(door)).status, 200, door[0]);
+    await live.phone.bye();
+    await gateway.nextEndedCall();
   });
 
   it('calls only where the workspace may call', async () => {

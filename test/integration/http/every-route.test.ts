@@ -71,7 +71,10 @@ describe('every operation that the running daemon describes', function () {
     ]);
     const number = await post('/v1/numbers', { e164: '+34911222333', agent_id: agentId });
     const [link] = links['links'] as Json[];
+    // Nobody may be told there: that it was tried is on record all the same.
+    const told = await post('/v1/webhooks/test', { webhook_url: 'http://10.0.0.1/' });
     return {
+      delivery_id: String(told['delivery_id']),
       agent_id: agentId,
       ai_agent_id: agentId,
       name: agentId,

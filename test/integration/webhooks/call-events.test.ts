@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RECEPTIONIST } from '../../../src/dialogue/templates/receptionist.ts';
 import { toPhrasebookView } from '../../../src/http/phrasebook-shape.ts';
-import { CallPhone } from '../../support/call-phone.ts';
+import { CallPhone, type CallPhoneOptions } from '../../support/call-phone.ts';
 import { EventReader } from '../../support/event-reader.ts';
 import { FakeCarrier } from '../../support/fake-carrier.ts';
 import { Gateway } from '../../support/gateway.ts';
@@ -63,10 +63,14 @@ describe('webhooks of what an agent does', function () {
     await gateway.endOf(id);
   });
 
-  const greet = async (path: string, change: Readonly<Record<string, unknown>> = {}) => {
+  const greet = async (
+    path: string,
+    change: Readonly<Record<string, unknown>> = {},
+    options: CallPhoneOptions = {},
+  ) => {
     const hook = { webhook_url: receiver.url(path), greeting_text: 'Hi.' };
     await gateway.changeAgent({ ...hook, tool_definitions: [WEATHER], ...change });
-    phone = await CallPhone.open(gateway.sipPort);
+    phone = await CallPhone.open(gateway.sipPort, options);
     await phone.call({ user: 'demo' });
     ({ call_id: id } = await gateway.nextCall());
     await gateway.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
@@ -115,6 +119,19 @@ describe('webhooks of what an agent does', function () {
     await phone.hangUp();
     await receiver.until('/unknown', 'ended', isEnded);
     assert.deepEqual(toolsTold(receiver, '/unknown'), []);
+  });
+
+  it('tell while the call lives that its audio got bad, once', async () => {
+    await greet('/lossy', {}, { network: { seed: 7, loss: 0.3 } });
+    const isTold = (received: readonly Received[]) =>
+      ofType(received, 'call.quality_degraded').length > 0;
+    await receiver.until('/lossy', 'told of bad audio', isTold, 30_000);
+    const [told] = ofType(receiver.at('/lossy'), 'call.quality_degraded');
+    const lost = Number(told?.event.payload['fraction_lost']);
+    assert.ok(lost > 0.1 && lost < 0.5, `${lost}`);
+    await phone.hangUp();
+    await receiver.until('/lossy', 'ended', isEnded);
+    assert.equal(ofType(receiver.at('/lossy'), 'call.quality_degraded').length, 1);
   });
 
   it('tell each time that a silent caller is asked, and that the call ended for it', async () => {
