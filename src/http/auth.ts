@@ -96,6 +96,16 @@ export function createAuth({ apiKeys, requestsPerMinute, operator, nowMs }: Auth
   };
 }
 
+/**
+ * The key of a request for something real, which no simulation stands for: a browser's call.
+ * @throws HttpError PERMISSION_DENIED for a test key
+ */
+export function liveKeyOf(auth: Pick<Auth, 'keyOf'>, request: FastifyRequest): ApiKey {
+  const key = auth.keyOf(request);
+  if (!key.isTest) return key;
+  throw new HttpError('PERMISSION_DENIED', 'A test key makes no calls from browsers.');
+}
+
 function bearerOf({ headers }: FastifyRequest): string | null {
   const match = /^bearer +(pk_[\w-]+) *$/i.exec(headers.authorization ?? '');
   const token = match?.[1] ?? '';

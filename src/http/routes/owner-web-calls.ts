@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import type { PublicCalls } from '../../access/public-calls.ts';
 import { WEB_CALL_TOKEN_MS, type WebCallTokens } from '../../access/web-call-tokens.ts';
 import { asAgentId } from '../../model/ids.ts';
-import type { Auth } from '../auth.ts';
+import { type Auth, liveKeyOf } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { BODY_ERRORS, KEYED, V1_ERRORS, V1Error } from '../shapes.ts';
 import {
@@ -64,7 +64,7 @@ export const ownerWebCallRoutes: FastifyPluginAsyncTypebox<OwnerWebCallRoutesOpt
     },
     async (request, reply) => {
       const { agent_id } = request.body;
-      const token = await tokens().mintOwnerToken(auth.keyOf(request), asAgentId(agent_id));
+      const token = await tokens().mintOwnerToken(liveKeyOf(auth, request), asAgentId(agent_id));
       if (token === null) throw new HttpError('NOT_FOUND', 'There is no such agent.');
       const expires_in_seconds = WEB_CALL_TOKEN_MS / 1000;
       return reply.code(201).send({ token, agent_id, expires_in_seconds, ice_servers: [] });

@@ -6,7 +6,7 @@ import {
   type SipCredentialBook,
   type SipCredentials,
 } from '../../access/sip-credentials.ts';
-import type { Auth } from '../auth.ts';
+import { type Auth, liveKeyOf } from '../auth.ts';
 import { HttpError } from '../errors.ts';
 import { BODY_ERRORS, KEYED, Time, toTime, V1_ERRORS, V1Error } from '../shapes.ts';
 import { webCallTokenOf } from '../web-offer.ts';
@@ -71,7 +71,7 @@ export const sipCredentialRoutes: FastifyPluginAsyncTypebox<SipCredentialRoutesO
     },
     async (request, reply) => {
       const { user, expires_in_seconds: seconds = LIFETIME_SECONDS.usual } = request.body;
-      const made = await credentials().mint(auth.keyOf(request), user, seconds);
+      const made = await credentials().mint(liveKeyOf(auth, request), user, seconds);
       return reply.code(201).send(toView(made, user, publicUrl()));
     },
   );

@@ -147,4 +147,24 @@ describe('a token for one web call', function () {
     });
     assert.equal(unknown.status, 404);
   });
+
+  it('is not made by a test key, nor is a name to sign in by SIP', async () => {
+    const scopes = ['calls:write'];
+    const made = await send('POST', '/v1/keys', { label: 'tests', scopes, mode: 'test' });
+    const doors = { token: { agent_id: 'agt_demo' }, 'sip-credentials': { user: 'anna' } };
+    for (const [door, body] of Object.entries(doors)) {
+      const refused = await gateway.api(`/v1/webrtc/${door}`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${made['key'] ?? ''}`,
+        },
+        body: JSON.stringify(body),
+      });
+      assert.equal(refused.status, 403, door);
+      const told = JSON.stringify(await refused.json());
+      assert.match(told, /PERMISSION_DENIED/);
+      assert.match(told, /test key/);
+    }
+  });
 });
