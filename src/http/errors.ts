@@ -44,7 +44,7 @@ export const ERROR_CATALOG: Readonly<Record<HttpErrorCode, CatalogEntry>> = {
   INVALID_ARGUMENT: { status: 400, message: 'The request is malformed.' },
   UNAUTHENTICATED: { status: 401, message: 'Give a valid key: Authorization: Bearer pk_live_…' },
   QUOTA_EXCEEDED: { status: 402, message: 'Minutes or calls of the day or month are used up.' },
-  SPEND_CAP_REACHED: { status: 402, message: 'The workspace has spent what it may for now.' },
+  SPEND_CAP_REACHED: { status: 403, message: 'The workspace has spent what it may for now.' },
   PERMISSION_DENIED: { status: 403, message: 'The key lacks the scope that this needs.' },
   DESTINATION_NOT_ALLOWED: { status: 403, message: 'No trunk may call that number.' },
   CALLER_ID_NOT_ALLOWED: { status: 403, message: 'That number may not be the caller.' },

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { startTestEngine, type TestEngine } from './test-engine.ts';
 import { judgedBy, operationsOf } from './described-api.ts';
 
 export interface GatewayOptions {
@@ -73,6 +74,8 @@ export class Gateway {
   readonly httpUrl: string;
   readonly adminKey: string;
   readonly #ownsDataDir: boolean;
+  /** The SIP engine, when it is a program of its own. */
+  readonly #engine: TestEngine | null;
   /** Ids of calls that `nextCall` and `nextEndedCall` gave out. */
   readonly #given = new Set<string>();
 
@@ -82,17 +85,38 @@ export class Gateway {
     process: ChildProcess;
     lines: string[];
     banner: Banner;
+    engine: TestEngine | null;
   }) {
     this.dataDir = parts.dataDir;
     this.#ownsDataDir = parts.ownsDataDir;
     this.process = parts.process;
     this.lines = parts.lines;
-    this.sipPort = parts.banner.sipPort;
+    this.#engine = parts.engine;
+    this.sipPort = parts.engine?.sip.port ?? parts.banner.sipPort;
     this.httpUrl = parts.banner.httpUrl;
     this.adminKey = parts.banner.adminKey;
   }
 
-  static async start(options: GatewayOptions = {}): Promise<Gateway> {
+  /** The same, by the drachtio-server that `DRACHTIO_BIN` names, if it names one. */
+  static async startByEngine(options: GatewayOptions = {}): Promise<Gateway> {
+    if ((process.env['DRACHTIO_BIN'] ?? '') === '') return Gateway.start(options);
+    const engine = await startTestEngine();
+    const { host, port, secret } = engine.address;
+    const address = `drachtio://:${encodeURIComponent(secret)}@${host}:${port}`;
+    const env = { ...options.env, TRUNKLINE_SIP_ENGINE: address };
+    try {
+      return await Gateway.#started({ ...options, env }, engine);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  static start(options: GatewayOptions = {}): Promise<Gateway> {
+    return Gateway.#started(options, null);
+  }
+
+  static async #started(options: GatewayOptions, engine: TestEngine | null): Promise<Gateway> {
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'trunkline-test-')));
     const entry =
       options.isBuilt === false
@@ -120,7 +144,7 @@ export class Gateway {
     const lines: string[] = [];
     const banner = await readBanner(child, lines);
     const ownsDataDir = options.dataDir === undefined;
-    return new Gateway({ dataDir, ownsDataDir, process: child, lines, banner });
+    return new Gateway({ dataDir, ownsDataDir, process: child, lines, banner, engine });
   }
 
   /** A request with the admin key. */
@@ -278,6 +302,7 @@ export class Gateway {
       clearTimeout(timer);
       clearTimeout(again);
     }
+    await this.#engine?.close();
     await this.removeData();
     return this.process.exitCode;
   }

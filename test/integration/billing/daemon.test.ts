@@ -115,7 +115,7 @@ describe('a daemon that keeps accounts', function () {
     await gateway.nextEndedCall();
   });
 
-  it('refuses calls with 480 and 402 once the day is used up, and warns in log and metrics', async () => {
+  it('refuses calls with 480, 402 and 403 once the day or the money is used up, and warns in log and metrics', async () => {
     await setCaps({ calls_per_day: 3 });
     assert.equal((await invite()).status, 480);
     const refused = await gateway.nextEndedCall();
@@ -131,6 +131,14 @@ describe('a daemon that keeps accounts', function () {
     const spent = await invite();
     assert.equal(spent.status, 480);
     assert.equal((await gateway.nextEndedCall()).end_reason, 'spend-cap-reached');
+    const rates = ['inbound', 'outbound'].map((direction) => ({
+      direction,
+      per_minute_micros: 45_000,
+      setup_micros: direction === 'inbound' ? 1000 : 48_000,
+    }));
+    await ask('/v1/workspace/rates', 'PUT', { currency: 'EUR', rates });
+    const dear = await dial('+34911222444');
+    assert.deepEqual([dear.status, dear.body.error_code], [403, 'SPEND_CAP_REACHED']);
     await setCaps({});
   });
 

@@ -46,7 +46,7 @@ describe('an outbound call that tells machines from people', function () {
       ].join('\n'),
     );
     [gateway, transcriber] = await Promise.all([
-      Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } }),
+      Gateway.startByEngine({ env: { TRUNKLINE_CONFIG: configFile } }),
       Transcriber.load(),
     ]);
     await gateway.changeAgent({ greeting_text: GREETING });

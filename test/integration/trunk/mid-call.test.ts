@@ -40,7 +40,7 @@ describe('in the middle of a call', function () {
       '',
     ];
     await writeFile(configFile, trunk.join('\n'));
-    gateway = await Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } });
+    gateway = await Gateway.startByEngine({ env: { TRUNKLINE_CONFIG: configFile } });
     await gateway.changeAgent({ greeting_text: 'Hi.' });
   });
   after(async () => {
@@ -153,6 +153,11 @@ describe('in the middle of a call', function () {
   });
 
   describe('whose session has a timer', () => {
+    before(function () {
+      // Timers of sessions are the SIP engine's, and drachtio-server has rules of its own.
+      if ((process.env['DRACHTIO_BIN'] ?? '') !== '') this.skip();
+    });
+
     /** Half of the shortest interval there may be, and then some. */
     const REFRESHED_WITHIN_MS = 60_000;
     const EXPIRED_WITHIN_MS = 80_000;

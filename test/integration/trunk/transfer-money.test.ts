@@ -38,7 +38,7 @@ describe('what a transfer costs', function () {
       '',
     ];
     await writeFile(configFile, trunk.join('\n'));
-    gateway = await Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } });
+    gateway = await Gateway.startByEngine({ env: { TRUNKLINE_CONFIG: configFile } });
     await gateway.changeAgent({ greeting_text: 'Hi.', time_limit_seconds: 300 });
     const minute = { first_seconds: 60, next_seconds: 60 };
     const rates = [

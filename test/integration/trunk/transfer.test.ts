@@ -52,7 +52,7 @@ describe('a call that is transferred', function () {
       '',
     ];
     await writeFile(configFile, trunk.join('\n'));
-    gateway = await Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } });
+    gateway = await Gateway.startByEngine({ env: { TRUNKLINE_CONFIG: configFile } });
     await gateway.changeAgent({
       greeting_text: 'Hi.',
       phrasebook: toPhrasebookView(RECEPTIONIST.phrasebook),

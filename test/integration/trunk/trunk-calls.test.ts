@@ -44,7 +44,7 @@ describe('a daemon with a trunk', function () {
     carrier.challengesInvites = true;
     configFile = join(folder.path, 'trunkline.yaml');
     await writeFile(configFile, trunkYaml());
-    gateway = await Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } });
+    gateway = await Gateway.startByEngine({ env: { TRUNKLINE_CONFIG: configFile } });
     await gateway.changeAgent({ greeting_text: GREETING });
   });
   after(async () => {

@@ -65,7 +65,7 @@ describe('a trunk with encrypted audio', function () {
     configFile = join(folder.path, 'trunkline.yaml');
     await write('required');
     [gateway, transcriber] = await Promise.all([
-      Gateway.start({ env: { TRUNKLINE_CONFIG: configFile } }),
+      Gateway.startByEngine({ env: { TRUNKLINE_CONFIG: configFile } }),
       Transcriber.load(),
     ]);
     await gateway.changeAgent({ greeting_text: GREETING });
