@@ -54,6 +54,10 @@ describe('a call from the try page to the daemon', function () {
 
   /** Opens the page and calls; the microphone plays `speech` from then on. */
   async function call(...speech: readonly Int16Array[]): Promise<string> {
+    return callAt('/try/agt_demo', ...speech);
+  }
+
+  async function callAt(path: string, ...speech: readonly Int16Array[]): Promise<string> {
     const microphone = join(folder, 'microphone.wav');
     writeWav(microphone, joined(...speech, lineSilence(30_000)), 8000);
     browser = await startBrowser({ microphone });
@@ -63,7 +67,7 @@ describe('a call from the try page to the daemon', function () {
       if (message.text().includes('Content Security Policy')) faults.push(message.text());
     });
     await recordPage(page);
-    await page.goto(`${gateway.httpUrl}/try/agt_demo`);
+    await page.goto(`${gateway.httpUrl}${path}`);
     await page.getByRole('button', { name: 'Start the call' }).click();
     return (await gateway.nextCall()).call_id;
   }
@@ -122,6 +126,31 @@ describe('a call from the try page to the daemon', function () {
       'tell me a joke',
       JOKE,
     ]);
+  });
+
+  it('of an agent that is not shared is its owner’s, by a token that is good once', async () => {
+    const send = (path: string, method: string, body: object) =>
+      gateway.api(path, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await send('/v1/agents/agt_demo/shareable', 'PATCH', { shareable: false });
+    const made = await send('/v1/webrtc/token', 'POST', { agent_id: 'agt_demo' });
+    const { token } = (await made.json()) as { token: string };
+    const id = await callAt(`/try/agt_demo#token=${token}`);
+    await quietAgain(page);
+    assert.equal(understood(await heardByPage(page)), GREETING);
+    assert.equal(new URL(page.url()).hash, '', 'the token does not stay in the address');
+    await page.getByRole('button', { name: 'Hang up' }).click();
+    assert.equal((await gateway.endOf(id)).end_reason, 'caller-hung-up');
+    const before = (await gateway.calls()).length;
+    await page.goto('about:blank');
+    await page.goto(`${gateway.httpUrl}/try/agt_demo#token=${token}`);
+    await page.getByRole('button', { name: 'Start the call' }).click();
+    await page.getByRole('alert').waitFor();
+    assert.equal((await gateway.calls()).length, before, 'no call began');
+    await send('/v1/agents/agt_demo/shareable', 'PATCH', { shareable: true });
   });
 
   it('is told when its operator hangs up', async () => {

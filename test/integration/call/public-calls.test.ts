@@ -60,7 +60,9 @@ describe('calls to a shared agent', function () {
   }
 
   it('are ten at once, and the eleventh when one of them has ended', async () => {
-    const live = await Promise.all(Array.from({ length: 10 }, () => call()));
+    const racers = await Promise.allSettled(Array.from({ length: 13 }, () => call()));
+    const live = racers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    assert.equal(live.length, 10, 'of thirteen that ask at once');
     const refused = await offer({ sdp: BROWSER_OFFER });
     assert.equal(refused.status, 503);
     assert.ok(Number(refused.headers.get('retry-after')) > 0);
