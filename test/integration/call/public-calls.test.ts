@@ -4,6 +4,7 @@ import { BROWSER_OFFER } from '../../support/browser-offer.ts';
 import { Gateway } from '../../support/gateway.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { WebCallers } from '../../support/web-caller.ts';
+import { throwJunkAt } from '../../support/webrtc-junk.ts';
 import { WebRtcClient } from '../../support/webrtc-client.ts';
 
 const PATH = '/v1/public/try/agt_demo/offer';
@@ -42,7 +43,8 @@ describe('calls to a shared agent', function () {
     assert.equal(answer['type'], 'answer');
     client.answer(answer['sdp'] ?? '');
     await Promise.all([client.opened.happened, client.gotMessage.happened]);
-    return { client, id: answer['call_id'] ?? '', resumeToken: answer['resume_token'] ?? '' };
+    const { call_id: id = '', resume_token: resumeToken = '', sdp: answerSdp = '' } = answer;
+    return { client, id, resumeToken, answerSdp };
   }
 
   async function bodyOf(response: Response): Promise<Record<string, string>> {
@@ -112,6 +114,28 @@ describe('calls to a shared agent', function () {
     assert.equal((await bodyOf(late ?? new Response('{}')))['error_code'], 'AGENT_BUSY');
     await gateway.stop();
     await folder.remove();
+  });
+
+  it('lose nothing while a stranger throws junk at their port', async () => {
+    const { client, id, answerSdp } = await call();
+    await client.received.happened;
+    const before = client.rtp.length;
+    const port = Number(/a=candidate:.* (\d+) typ host/.exec(answerSdp)?.[1]);
+    await throwJunkAt(port, answerSdp);
+    const until = before + 25;
+    const deadline = Date.now() + 20_000;
+    while (client.rtp.length < until && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(client.rtp.length >= until, 'the agent goes on speaking');
+    const numbers = client.rtp.map((packet) => packet.readUInt16BE(2));
+    const gaps = numbers.filter(
+      (number, at) => at > 0 && number !== (((numbers[at - 1] ?? 0) + 1) & 0xffff),
+    );
+    assert.deepEqual(gaps, [], 'no packet of the agent is missing');
+    client.sendMessage('{"type":"hang-up"}');
+    const { end_reason: reason, media } = await gateway.endOf(id);
+    assert.equal(reason, 'caller-hung-up');
+    assert.equal(media?.packets_received, 0, 'and nothing of the stranger was heard');
   });
 
   it('go on when the link is turned off, and no other begins', async () => {
