@@ -125,7 +125,7 @@ describe('an attack from another network', function () {
   });
   after(() => closeNamespace());
 
-  /** A call on loopback that goes on through the attack: it answers INFO before, during and after. */
+  /** A call on loopback that has not ended when the attack is over, and can be hung up. */
   const withLiveCall = async (attack: () => Promise<void>) => {
     const phone = await SipPhone.open(port);
     const owner = new LegOwner(
