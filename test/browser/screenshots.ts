@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +18,9 @@ mkdirSync(folder, { recursive: true });
 const SIZES = {
   phone: { viewport: { width: 390, height: 844 }, colorScheme: 'light' },
   'phone-dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
+  narrow: { viewport: { width: 320, height: 640 }, colorScheme: 'light' },
   desk: { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
+  'desk-dark': { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
 } as const;
 
 const microphone = join(folder, 'microphone.wav');
@@ -101,6 +105,17 @@ async function pictures(name: string, page: Page, tokens: Record<string, string>
     await page.unroute('**/offer');
   }
 
+  await page.goto(host.url);
+  await shoot('embed-1-closed');
+  await press('Talk to us');
+  const frame = page.frameLocator('trunkline-call iframe');
+  await frame.getByRole('button', { name: 'Start the call' }).waitFor();
+  await shoot('embed-2-open');
+  await frame.getByRole('button', { name: 'Start the call' }).click();
+  await frame.locator('[data-state=speaking]').waitFor();
+  await shoot('embed-3-speaking');
+  await press('Close and hang up');
+
   for (const [label, token] of Object.entries({ ...tokens, unknown: 'nothing' })) {
     if (label === 'used') {
       await page.route('**/public/*', async (route) => {
@@ -115,6 +130,24 @@ async function pictures(name: string, page: Page, tokens: Record<string, string>
   }
 }
 
+/** A page of somebody else that has the button. */
+async function hostPage(): Promise<{ readonly url: string; close(): void }> {
+  const script = `<script src="${gateway.httpUrl}/embed.js" data-agent="agt_demo"></script>`;
+  const text =
+    '<p>A shop, with things to buy and a button for those who have a question.</p>'.repeat(30);
+  const html = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+    <title>A shop</title><body style="font-family: sans-serif">${text}${script}</body></html>`;
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end(html);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return { url: `http://localhost:${port}/`, close: () => server.close() };
+}
+
+const host = await hostPage();
 try {
   const tokens = await links();
   for (const [name, size] of Object.entries(SIZES)) {
@@ -126,5 +159,6 @@ try {
   }
   process.stdout.write(`${folder}\n`);
 } finally {
+  host.close();
   await gateway.stop();
 }
