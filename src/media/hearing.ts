@@ -16,6 +16,13 @@ const OWED_TICKS_MAX = 10;
 /** Frames that a burst may be heard ahead of real time. */
 const AHEAD_FRAMES_MAX = 100;
 
+/** Heard at once, a burst is given in portions; so many frames, then more on the next tick. */
+const AT_ONCE_FRAMES_MAX = 4;
+/** Ticks after a stall of ours in which its packets are read before any is missed. */
+const STALL_GRACE_TICKS = 2;
+/** Frames that are made up for a gap; beyond, the clock jumps. */
+const MADE_UP_FRAMES_MAX = 4;
+
 /** A frame below this level (RMS) may be dropped to shorten the delay without being missed. */
 const QUIET_RMS = 250;
 
@@ -42,6 +49,11 @@ export class Hearing implements AudioSource {
   #owedTicks = 0;
   /** Frames of a burst that were given before their time; quiet ones are left out for them. */
   #aheadFrames = 0;
+  #isAtOnce = false;
+  /** Heard at once: ticks less frames, that is how long the next packet has been awaited. */
+  #behindTicks = 0;
+  #graceTicks = 0;
+  #isDry = true;
   #hasRtpEvents = false;
   readonly #frameListeners: ((frame: AudioFrame, mediaTimeMs: number) => void)[] = [];
   readonly #digitListeners: ((digit: string) => void)[] = [];
@@ -79,6 +91,14 @@ export class Hearing implements AudioSource {
     this.#digitListeners.push(listener);
   }
 
+  hearAtOnce(isWanted: boolean): void {
+    this.#isAtOnce = isWanted;
+    this.#jitter.setPaced(!isWanted);
+    this.#behindTicks = 0;
+    this.#owedFrames = 0;
+    this.#aheadFrames = 0;
+  }
+
   /** A digit that came by SIP INFO; a phone that sends both ways is heard once, by RTP. */
   injectDigit(digit: string): void {
     if (!this.#hasRtpEvents) this.#digit(digit);
@@ -94,6 +114,7 @@ export class Hearing implements AudioSource {
     this.#duplicateBefore += this.#jitter.duplicateCount;
     this.#clockRateHz = clockRateHz;
     this.#jitter = new JitterBuffer(clockRateHz / FRAMES_PER_SECOND);
+    this.#jitter.setPaced(!this.#isAtOnce);
     const isSameRate = decoder.sampleRateHz === this.sampleRateHz;
     this.#resampler = isSameRate ? null : new Resampler(decoder.sampleRateHz, this.sampleRateHz);
     this.#fifoLength = 0;
@@ -136,10 +157,62 @@ export class Hearing implements AudioSource {
    * a stall of ours is skipped, and the media clock jumps with real time.
    */
   tick(missed: number): void {
+    if (this.#isAtOnce) return this.#tickAtOnce(missed);
     if (missed > 0) this.#owe(missed);
     this.#deliverNext();
     if (this.#owedFrames > 0) this.#catchUp();
     else if (this.#jitter.isOverfull) this.#hearAhead();
+  }
+
+  /** `hearArrived` has something to give. */
+  get hasArrived(): boolean {
+    return this.#isAtOnce && this.#jitter.hasNext;
+  }
+
+  /** Gives what came since, in order, up to the first packet that is missing. */
+  hearArrived(): void {
+    if (this.#isDry && this.hasArrived) {
+      this.#isDry = false;
+      this.#behindTicks = 0;
+    }
+    for (let given = 0; given < AT_ONCE_FRAMES_MAX && this.hasArrived; ) {
+      given += this.#deliverArrived();
+    }
+  }
+
+  /** Misses a packet only when it has been awaited for as many ticks as the delay would be. */
+  #tickAtOnce(missed: number): void {
+    this.#behindTicks += 1 + missed;
+    this.hearArrived();
+    if (missed > 0) this.#graceTicks = STALL_GRACE_TICKS;
+    else this.#graceTicks = Math.max(0, this.#graceTicks - 1);
+    if (this.#graceTicks > 0) return;
+    const behind = this.#behindTicks - this.#jitter.targetDepth;
+    if (behind > MADE_UP_FRAMES_MAX) {
+      this.#frames += behind - MADE_UP_FRAMES_MAX;
+      this.#behindTicks -= behind - MADE_UP_FRAMES_MAX;
+    }
+    while (this.#behindTicks > this.#jitter.targetDepth) {
+      this.#behindTicks -= 1;
+      this.#deliverNext();
+    }
+    this.hearArrived();
+  }
+
+  /** One packet; returns how many frames it completed. */
+  #deliverArrived(): number {
+    const pcm = this.#nextPcm();
+    const frameSamples = this.#silence.length;
+    let given = 0;
+    if (this.#fifoLength === 0 && pcm.length === frameSamples) {
+      this.#deliver(pcm);
+      given = 1;
+    } else {
+      this.#append(pcm);
+      for (; this.#fifoLength >= frameSamples; given += 1) this.#deliverFromFifo();
+    }
+    this.#behindTicks = Math.max(-this.#jitter.targetDepth, this.#behindTicks - given);
+    return given;
   }
 
   #owe(missed: number): void {
@@ -183,6 +256,11 @@ export class Hearing implements AudioSource {
       this.#append(pcm);
     }
     while (this.#fifoLength < frameSamples) this.#append(this.#nextPcm());
+    this.#deliverFromFifo();
+  }
+
+  #deliverFromFifo(): void {
+    const frameSamples = this.#silence.length;
     this.#deliver(this.#fifo.subarray(0, frameSamples));
     this.#fifo.copyWithin(0, frameSamples, this.#fifoLength);
     this.#fifoLength -= frameSamples;
@@ -205,6 +283,7 @@ export class Hearing implements AudioSource {
   #nextPcm(): Int16Array {
     for (;;) {
       const popped = this.#jitter.pop();
+      this.#isDry = popped === 'waiting';
       if (popped === 'silence' || popped === 'waiting') return this.#silence;
       if (popped === 'lost') return this.#atLegRate(this.#conceal());
       const pcm = this.#decode();

@@ -54,6 +54,7 @@ export class JitterBuffer {
   #expectedTimestamp = -1;
   #calmPops = 0;
   #depthMin = SLOTS;
+  #isPaced = true;
 
   /** The packet of the last `pop`. */
   packet: Buffer = Buffer.alloc(0);
@@ -81,6 +82,23 @@ export class JitterBuffer {
   /** True when so much is waiting that dropping cannot be put off to a quiet moment. */
   get isOverfull(): boolean {
     return this.#depth > DEPTH_MAX;
+  }
+
+  /**
+   * Paced, packets wait for company before the first is given, so that the next is there on
+   * time. Not paced, each is given as soon as it is next.
+   */
+  setPaced(isPaced: boolean): void {
+    if (isPaced && !this.#isPaced) {
+      this.#isPlaying = false;
+      this.#wasSilent = true;
+    }
+    this.#isPaced = isPaced;
+  }
+
+  /** The packet that follows the last one is here. */
+  get hasNext(): boolean {
+    return this.#depth > 0 && this.#isHere(this.#nextSequence);
   }
 
   push(sequence: number, rtpTimestamp: number, packet: Buffer, start: number, end: number): void {
@@ -183,6 +201,7 @@ export class JitterBuffer {
     }
     this.#owed = 0;
     this.#expectedTimestamp = -1;
+    if (!this.#isPaced) return true;
     // A last lone packet must not wait for company for ever.
     if (this.#depth >= this.#target) return true;
     this.#fillPops += 1;

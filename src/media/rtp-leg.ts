@@ -283,7 +283,13 @@ export class RtpLeg {
     this.#timeout.onRtp(nowMs);
     this.#statistics.onPacket(ssrc, sequenceNumber, header.rtpTimestamp, nowMs);
     this.#guard(() => media.hearing.onPacket(header, packet));
+    if (!media.hearing.hasArrived || !mayTheySend(media.parameters)) return;
+    this.#options.ticker.whenFree(this.#hear);
   }
+
+  readonly #hear = (): void => {
+    if (this.#media !== null) this.#guard(() => this.#media?.hearing.hearArrived());
+  };
 
   #onRtcp(packet: Buffer, from: RemoteInfo): void {
     if (this.#media === null) return;

@@ -21,6 +21,7 @@ export class Ticker {
   #immediate: NodeJS.Immediate | undefined;
   #nextSlot = -1;
   #isRunning = false;
+  #free: (() => void)[] = [];
   #lastRunAtMs = 0;
 
   readonly lateness = new LatenessHistogram();
@@ -43,6 +44,25 @@ export class Ticker {
   /** Calls `run` every 20 ms, in the slack after sending, in the slot of `beside`. */
   addWorker(run: SlotTask, beside: Seat): Seat {
     return this.#seated((nowMs) => this.#wheel.addWorker(run, nowMs, beside));
+  }
+
+  /** Runs `work` after what is being read from the sockets, and after whoever has to send by then. */
+  whenFree(work: () => void): void {
+    if (this.#free.length === 0) setImmediate(this.#runFree);
+    this.#free.push(work);
+  }
+
+  readonly #runFree = (): void => {
+    const works = this.#free;
+    this.#free = [];
+    for (const work of works) {
+      if (this.#isDue) this.#wake();
+      work();
+    }
+  };
+
+  get #isDue(): boolean {
+    return this.#nextSlot !== -1 && performance.now() >= this.#wheel.timeOf(this.#nextSlot);
   }
 
   remove(seat: Seat): void {

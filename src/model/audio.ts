@@ -16,6 +16,11 @@ export interface AudioFrame {
 export interface AudioSource {
   readonly sampleRateHz: number;
   onFrame(listener: (frame: AudioFrame, mediaTimeMs: number) => void): void;
+  /**
+   * True: frames come as soon as their packets do, for who only listens. False, as at first: one
+   * every 20 ms, for who plays them on.
+   */
+  hearAtOnce(isWanted: boolean): void;
   /** A keypad digit, once per press (RFC 4733 or SIP INFO): 0-9, A-D, star, pound. */
   onDigit(listener: (digit: string) => void): void;
 }

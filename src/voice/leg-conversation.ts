@@ -61,6 +61,7 @@ export class LegConversation {
 
   start(message: StartConversation): void {
     if (this.#isOver || this.#conversation !== null || this.#watch !== null) return;
+    this.#options.media.source.hearAtOnce(true);
     try {
       if (message.machineDetection === null) this.#begin(message);
       else this.#watch = this.#watchCallee(message, message.machineDetection);
@@ -131,10 +132,13 @@ export class LegConversation {
   }
 
   stepAside(): void {
+    // The other party is to hear an even stream.
+    this.#options.media.source.hearAtOnce(false);
     this.#conversation?.stepAside();
   }
 
   stepBack(): void {
+    this.#options.media.source.hearAtOnce(true);
     this.#conversation?.stepBack();
   }
 

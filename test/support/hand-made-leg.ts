@@ -67,6 +67,9 @@ export class HandMadeLeg implements AudioSource, AudioSink {
     return Int16Array.from(this.sent.flatMap((frame) => (frame === null ? [] : [...frame])));
   }
 
+  /** Frames come when the test writes them. */
+  hearAtOnce(): void {}
+
   onFrame(listener: (frame: AudioFrame, mediaTimeMs: number) => void): void {
     this.#frameListeners.push(listener);
   }

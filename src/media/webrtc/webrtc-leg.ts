@@ -278,7 +278,12 @@ export class WebRtcLeg {
     const { ssrc, sequenceNumber, rtpTimestamp } = header;
     this.#statistics.onPacket(ssrc, sequenceNumber, rtpTimestamp, performance.now());
     this.#guard(() => this.#hearing.onPacket(header, packet));
+    if (this.#hearing.hasArrived && !this.#isUnheard) this.#options.ticker.whenFree(this.#hear);
   }
+
+  readonly #hear = (): void => {
+    if (!this.#isClosed) this.#guard(() => this.#hearing.hearArrived());
+  };
 
   #onRtcp(compound: Buffer): void {
     const isValid = this.#rtcp.onCompound(compound, performance.now(), Date.now());
@@ -299,13 +304,16 @@ export class WebRtcLeg {
   readonly #tickWork = (_nowMs: number, missed: number): void => {
     this.#codec.encoder.setComplexity(complexityFor(this.#options.ticker.load));
     this.#guard(() => {
-      const { direction } = this.#parameters;
-      const isUnheard = direction === 'sendonly' || direction === 'inactive';
-      if (isUnheard) this.#hearing.tickSilence(missed);
+      if (this.#isUnheard) this.#hearing.tickSilence(missed);
       else this.#hearing.tick(missed);
       if (!this.#isClosed) this.#playout.encodeAhead(ENCODE_PER_TICK);
     });
   };
+
+  get #isUnheard(): boolean {
+    const { direction } = this.#parameters;
+    return direction === 'sendonly' || direction === 'inactive';
+  }
 
   #maySend(): boolean {
     return this.isConnected && !this.isOnHold;

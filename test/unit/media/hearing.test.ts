@@ -222,4 +222,147 @@ describe('hearing', () => {
     const loud = rig.frames.findLastIndex((frame) => rms(frame) > 4000);
     assert.ok(loud < 14, `last sound in frame ${loud}`);
   });
+
+  describe('at once', () => {
+    function rigAtOnce(): Rig {
+      const rig = new Rig();
+      rig.hearing.hearAtOnce(true);
+      return rig;
+    }
+
+    it('gives each packet when it comes, and nothing more on the tick', () => {
+      const rig = rigAtOnce();
+      for (let sequence = 1; sequence <= 20; sequence += 1) {
+        rig.voice(sequence, 160);
+        rig.hearing.hearArrived();
+        assert.equal(rig.frames.length, sequence);
+        rig.hearing.tick(0);
+        assert.equal(rig.frames.length, sequence);
+      }
+      assert.ok(rig.frames.every((frame) => rms(frame) > 4000));
+      assert.deepEqual(
+        rig.times,
+        Array.from({ length: 20 }, (_, index) => index * 20),
+      );
+    });
+
+    for (const samples of [80, 320, 480]) {
+      it(`cuts 20 ms frames from packets of ${samples / 8} ms`, () => {
+        const rig = rigAtOnce();
+        for (let tick = 0, sent = 0; tick < 24; tick += 1) {
+          while (sent * samples <= (tick + 1) * 160 - samples) {
+            rig.voice((sent += 1), samples);
+            rig.hearing.hearArrived();
+          }
+          rig.hearing.tick(0);
+        }
+        assert.ok(rig.frames.length >= 23 && rig.frames.length <= 25, `${rig.frames.length}`);
+        assert.ok(rig.frames.slice(3).every((frame) => frame.length === 160 && rms(frame) > 4000));
+        assert.equal(rig.hearing.framesConcealed, 0);
+      });
+    }
+
+    it('puts packets in order that overtook each other', () => {
+      const rig = rigAtOnce();
+      for (const sequence of [1, 2, 4, 3, 5, 7, 8, 6, 9]) {
+        rig.voice(sequence, 160);
+        rig.hearing.hearArrived();
+        rig.hearing.tick(0);
+      }
+      assert.equal(rig.hearing.framesConcealed, 0);
+      assert.ok(amplitudeAt(400, concat(rig.frames), 8000) > 7500);
+    });
+
+    it('conceals what is lost, and stays in time', () => {
+      const rig = rigAtOnce();
+      for (let sequence = 1; sequence <= 100; sequence += 1) {
+        if (sequence % 10 !== 5) rig.voice(sequence, 160);
+        rig.hearing.hearArrived();
+        rig.hearing.tick(0);
+      }
+      assert.equal(rig.hearing.framesConcealed, 10);
+      assert.equal(rig.frames.length, 100);
+      assert.ok(rig.frames.every((frame) => rms(frame) > 2500));
+    });
+
+    it('waits for packets that are late and misses none of them', () => {
+      const rig = rigAtOnce();
+      for (let sequence = 1; sequence <= 60; sequence += 3) {
+        for (const late of [sequence, sequence + 1, sequence + 2]) rig.voice(late, 160);
+        rig.hearing.hearArrived();
+        for (let tick = 0; tick < 3; tick += 1) rig.hearing.tick(0);
+      }
+      assert.equal(rig.hearing.framesConcealed, 0);
+      assert.equal(rig.hearing.lateCount, 0);
+      assert.equal(rig.frames.length, 60);
+    });
+
+    it('goes on with silence while a sender pauses, and gives its next word at once', () => {
+      const rig = rigAtOnce();
+      for (let sequence = 1; sequence <= 10; sequence += 1) {
+        rig.voice(sequence, 160);
+        rig.hearing.hearArrived();
+        rig.hearing.tick(0);
+      }
+      for (let tick = 0; tick < 50; tick += 1) rig.hearing.tick(0);
+      const before = rig.frames.length;
+      assert.ok(before >= 57 && before <= 60, `${before} frames`);
+      assert.equal(rms(rig.frames.at(-1) ?? new Int16Array(1)), 0);
+      const pcm = tone(400, 8000, 20, 8000, 0);
+      rig.packet(11, 61 * 160, Uint8Array.from(pcm, encodeMulaw));
+      rig.hearing.hearArrived();
+      assert.equal(rig.frames.length, before + 1);
+      assert.ok(rms(rig.frames.at(-1) ?? new Int16Array(1)) > 4000);
+    });
+
+    it('leaves nothing out when the thread was stalled and its packets come all at once', () => {
+      const rig = rigAtOnce();
+      for (let sequence = 1; sequence <= 10; sequence += 1) {
+        rig.voice(sequence, 160);
+        rig.hearing.hearArrived();
+        rig.hearing.tick(0);
+      }
+      rig.hearing.tick(25);
+      for (let sequence = 11; sequence <= 36; sequence += 1) rig.voice(sequence, 160);
+      for (let sequence = 37; sequence <= 56; sequence += 1) {
+        rig.hearing.tick(0);
+        rig.voice(sequence, 160);
+        rig.hearing.hearArrived();
+      }
+      const loud = rig.frames.filter((frame) => rms(frame) > 4000).length;
+      assert.equal(loud, 56);
+      assert.equal(rig.hearing.framesConcealed, 0);
+    });
+
+    it('lets the media clock jump when nothing came during a stall', () => {
+      const rig = rigAtOnce();
+      rig.voice(1, 160);
+      rig.hearing.hearArrived();
+      rig.hearing.tick(100);
+      for (let tick = 0; tick < 20; tick += 1) rig.hearing.tick(0);
+      assert.ok(Math.abs((rig.times.at(-1) ?? 0) - 20 * 120) <= 60, `${rig.times.at(-1)} ms`);
+    });
+
+    it('plays evenly again when who listened hands the line on', () => {
+      const rig = rigAtOnce();
+      let sequence = 0;
+      const next = (): void => rig.voice((sequence += 1), 160);
+      for (let tick = 0; tick < 10; tick += 1) {
+        next();
+        rig.hearing.hearArrived();
+        rig.hearing.tick(0);
+      }
+      rig.hearing.hearAtOnce(false);
+      const before = rig.frames.length;
+      for (let tick = 0; tick < 20; tick += 1) {
+        // Each second packet comes after the tick that it was due on.
+        if (tick % 2 === 0) next();
+        rig.hearing.tick(0);
+        if (tick % 2 === 0) next();
+      }
+      assert.equal(rig.frames.length, before + 20);
+      assert.ok(rig.frames.slice(before + 3).every((frame) => rms(frame) > 4000));
+      assert.equal(rig.hearing.framesConcealed, 0);
+    });
+  });
 });
