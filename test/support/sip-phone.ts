@@ -88,10 +88,14 @@ export class SipPhone extends EventEmitter {
   }
 
   /** Sends a re-INVITE in the dialog and resolves with its final response. */
-  reinvite(sdp: string, ackBody?: (offerSdp: string) => string): Promise<SipText> {
+  reinvite(
+    sdp: string,
+    ackBody?: (offerSdp: string) => string,
+    headers: readonly string[] = [],
+  ): Promise<SipText> {
     const { ackBody: _, ...options } = this.#options;
     this.#options = { ...options, sdp, ...(ackBody === undefined ? {} : { ackBody }) };
-    return this.#sendInvite(sdp, []);
+    return this.#sendInvite(sdp, headers);
   }
 
   /** Cancels the INVITE under way (RFC 3261 §9.1: same branch, same CSeq number). */

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Dialog } from '../dialog/dialog.ts';
 import type { HeaderList } from '../message/header-list.ts';
 import type { MessageDraft, SipRequest, SipResponse } from '../message/message.ts';
@@ -116,7 +117,8 @@ class SessionTimer {
       const method = dialog.peerAllows.has('UPDATE') ? 'UPDATE' : 'INVITE';
       const draft = this.#refreshRequest(method);
       const branch = newBranch();
-      dialog.isOfferPending = true;
+      // An UPDATE without a description offers nothing.
+      dialog.isOfferPending = method === 'INVITE';
       this.#context.clients.start({
         method,
         draft: withVia(draft, flow, branch),
@@ -171,8 +173,15 @@ class SessionTimer {
         if (least > this.#seconds && least <= MAX_SESSION_SECONDS) this.#seconds = least;
         return this.#refreshAfter(10);
       }
+      case 491:
+        return this.#refreshAfter(glareDelayMs(this.#dialog));
       default:
         return this.#refreshAfter(5000);
     }
   }
+}
+
+/** RFC 3261 §14.1: who made the Call-ID waits longer, so that the two do not cross again. */
+function glareDelayMs({ role }: Dialog): number {
+  return role === 'uac' ? randomInt(210, 401) * 10 : randomInt(0, 201) * 10;
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CallPhone } from '../../support/call-phone.ts';
-import { type CarrierCall, FakeCarrier } from '../../support/fake-carrier.ts';
-import { Gateway } from '../../support/gateway.ts';
+import { CallPhone, fromTelephoneRate, toTelephoneRate } from '../../support/call-phone.ts';
+import { type CarrierCall, type CarrierMessage, FakeCarrier } from '../../support/fake-carrier.ts';
+import { Gateway, type TurnView } from '../../support/gateway.ts';
 import { header, type SipText } from '../../support/sip-phone.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { TestPhone } from '../../support/test-phone.ts';
@@ -56,10 +56,11 @@ describe('in the middle of a call', function () {
     let id: string;
     let deskVersion = 1;
 
-    beforeEach(async () => {
+    /** Each may say further headers: the caller in its INVITE, the desk in its answer. */
+    const meet = async (headers: readonly string[] = [], deskHeaders: readonly string[] = []) => {
       phone = await CallPhone.open(gateway.sipPort, { codec: 'pcmu' });
       desk = await TestPhone.open({ codec: 'pcma' });
-      await phone.call({ user: NUMBER });
+      await phone.call({ user: NUMBER, headers });
       ({ call_id: id } = await gateway.nextCall());
       await gateway.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
       const invited = new Promise<CarrierCall>((resolve) => {
@@ -72,10 +73,10 @@ describe('in the middle of a call', function () {
       });
       assert.equal(response.status, 202, await response.text());
       deskCall = await invited;
-      deskCall.answer(desk.sdp());
+      deskCall.answer(desk.sdp(), { headers: deskHeaders });
       await deskCall.acked();
       desk.connectTo(deskCall.invite.body);
-    });
+    };
     afterEach(async () => {
       await gateway.api(`/v1/calls/${id}`, { method: 'DELETE' });
       await gateway.endOf(id);
@@ -83,20 +84,23 @@ describe('in the middle of a call', function () {
       desk.close();
     });
 
-    const deskOffer = (direction: string) => {
+    const deskOffer = (direction: string, from = desk) => {
       deskVersion += 1;
-      const body = desk.sdp(direction).replace(/^(o=phone \d+) 1 /m, `$1 ${deskVersion} `);
+      const body = from.sdp(direction).replace(/^(o=phone \d+) 1 /m, `$1 ${deskVersion} `);
       return deskCall.request('INVITE', { body });
     };
     const talk = async () => {
       phone.heardPcm8k();
-      const before = desk.recording().samples.length;
+      const before = toTelephoneRate(desk.recording()).length;
+      const { sampleRateHz } = desk.codec;
+      const samples = fromTelephoneRate(toneOf(DESK_HZ, 1_200), sampleRateHz);
       await Promise.all([
         phone.play(toneOf(CALLER_HZ, 1_200)),
-        desk.say({ samples: toneOf(DESK_HZ, 1_200), sampleRateHz: 8_000 }),
+        desk.say({ samples, sampleRateHz }),
       ]);
       await new Promise((resolve) => setTimeout(resolve, 400));
-      return { caller: phone.heardPcm8k(), desk: desk.recording().samples.slice(before) };
+      const deskHeard = toTelephoneRate(desk.recording()).slice(before);
+      return { caller: phone.heardPcm8k(), desk: deskHeard };
     };
     const bothHear = async () => {
       const heard = await talk();
@@ -105,6 +109,7 @@ describe('in the middle of a call', function () {
     };
 
     it('the caller holds and comes back, and both hear each other again', async () => {
+      await meet();
       await bothHear();
       const held = await phone.reoffer('sendonly');
       assert.match(held.body, /a=recvonly/);
@@ -119,6 +124,7 @@ describe('in the middle of a call', function () {
     });
 
     it('the desk is put away and comes back', async () => {
+      await meet();
       assert.match((await deskOffer('inactive')).body, /a=inactive/);
       const heard = await talk();
       assert.ok(
@@ -131,13 +137,74 @@ describe('in the middle of a call', function () {
 
     for (const codec of ['pcma', 'opus'] as const) {
       it(`the caller changes to ${codec} on another port`, async () => {
+        await meet();
         await bothHear();
         assert.equal((await phone.moveTo(codec)).status, 200);
         await bothHear();
       });
     }
 
+    for (const codec of ['pcmu', 'opus'] as const) {
+      it(`the desk changes to ${codec} on another port`, async () => {
+        await meet();
+        await bothHear();
+        const next = await TestPhone.open({ codec });
+        desk.mute();
+        const answer = await deskOffer('sendrecv', next);
+        assert.equal(answer.status, 200);
+        next.connectTo(answer.body);
+        desk.close();
+        desk = next;
+        await bothHear();
+      });
+    }
+
+    it('both offer while our refresh is on its way: 491 to all, then each in turn', async function () {
+      // Timers of sessions are the SIP engine's.
+      if ((process.env['DRACHTIO_BIN'] ?? '') !== '') this.skip();
+      const timer = (refresher: string) => [
+        'Supported: timer',
+        `Session-Expires: 90;refresher=${refresher}`,
+      ];
+      await meet(timer('uas'), timer('uac'));
+      await bothHear();
+      const refreshes = { phone: 0, desk: 0 };
+      // Their offers leave before our refresh is answered.
+      const phoneCrossed = new Promise<SipText>((resolve) => {
+        phone.sip.onRequest = ({ method }) => {
+          if (method !== 'INVITE') return { status: 200 };
+          refreshes.phone += 1;
+          if (refreshes.phone > 1) return { status: 200, body: phone.sdp() };
+          resolve(phone.reoffer('sendonly'));
+          return { status: 491 };
+        };
+      });
+      const deskCrossed = new Promise<CarrierMessage>((resolve) => {
+        deskCall.answerTo = ({ method }) => {
+          if (method !== 'INVITE') return { line: '200 OK' };
+          refreshes.desk += 1;
+          if (refreshes.desk > 1) return { line: '200 OK', body: desk.sdp() };
+          resolve(deskOffer('inactive'));
+          return { line: '491 Request Pending' };
+        };
+      });
+      assert.equal((await phoneCrossed).status, 491);
+      assert.equal((await deskCrossed).status, 491);
+      const deadline = Date.now() + 10_000;
+      while (refreshes.phone < 2 || refreshes.desk < 2) {
+        assert.ok(Date.now() < deadline, 'we offer again, within four seconds');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await bothHear();
+      assert.match((await phone.reoffer('sendonly')).body, /a=recvonly/);
+      assert.match((await deskOffer('inactive')).body, /a=inactive/);
+      assert.equal((await phone.reoffer('sendrecv')).status, 200);
+      assert.equal((await deskOffer('sendrecv')).status, 200);
+      await bothHear();
+    });
+
     it('a re-INVITE without a description is offered ours, and audio goes on', async () => {
+      await meet();
       const response = await phone.sip.reinvite('', () => phone.sdp());
       assert.equal(response.status, 200);
       assert.match(response.body, /^m=audio/m);
@@ -145,6 +212,7 @@ describe('in the middle of a call', function () {
     });
 
     it('keys go on by INFO, as the trunk wants them', async () => {
+      await meet();
       await phone.press('7');
       const info = await deskCall.nextRequest('INFO');
       assert.match(info.body, /^Signal=7\r$/m);
@@ -188,16 +256,29 @@ describe('in the middle of a call', function () {
       assert.equal(header(answer, 'min-se'), '90');
     });
 
-    it('is refreshed by us by UPDATE or re-INVITE, or lost when the caller does not', async () => {
+    it('is refreshed by us or by the caller, and lost when the caller does not', async () => {
       await gateway.changeAgent({ idle_after_ms: 120_000 });
       const allows = ['Allow: INVITE, ACK, BYE, CANCEL, UPDATE'];
-      const [updated, reinvited, lost] = [
+      const [updated, reinvited, lost, updating, reinviting] = [
         await withTimer('uas', allows),
         await withTimer('uas', ['Allow: INVITE, ACK, BYE, CANCEL']),
         await withTimer('uac'),
+        await withTimer('uac'),
+        await withTimer('uac'),
       ];
       const [update, reinvite] = await Promise.all([
-        next(updated.phone, 'UPDATE', REFRESHED_WITHIN_MS),
+        next(updated.phone, 'UPDATE', REFRESHED_WITHIN_MS).then(async (request) => {
+          const headers = ['Supported: timer', 'Session-Expires: 90;refresher=uac'];
+          const refreshed = await updating.phone.sip.request('UPDATE', '', '', headers);
+          assert.match(header(refreshed, 'session-expires'), /^90;refresher=uac$/);
+          const again = await reinviting.phone.sip.reinvite(
+            reinviting.phone.sdp(),
+            undefined,
+            headers,
+          );
+          assert.match(header(again, 'session-expires'), /^90;refresher=uac$/);
+          return request;
+        }),
         next(reinvited.phone, 'INVITE', REFRESHED_WITHIN_MS),
         next(lost.phone, 'BYE', EXPIRED_WITHIN_MS),
       ]);
@@ -205,7 +286,11 @@ describe('in the middle of a call', function () {
       assert.equal(update.body, '');
       assert.match(reinvite.body, /^m=audio/m);
       assert.equal((await gateway.endOf(lost.id)).end_reason, 'caller-lost');
-      for (const { phone, id } of [updated, reinvited]) {
+      for (const { phone, id } of [updated, reinvited, updating, reinviting]) {
+        await phone.press('7');
+        const hasPressed = (_: unknown, turns: readonly TurnView[]) =>
+          turns.some(({ via }) => via === 'digits');
+        await gateway.callWhen(id, 'heard', hasPressed);
         phone.heardPcm8k();
         const said = await gateway.api(`/v1/calls/${id}/say`, {
           method: 'POST',
@@ -217,7 +302,7 @@ describe('in the middle of a call', function () {
         await phone.hangUp();
         await gateway.endOf(id);
       }
-      for (const { phone } of [updated, reinvited, lost]) phone.close();
+      for (const { phone } of [updated, reinvited, lost, updating, reinviting]) phone.close();
     });
   });
 });
