@@ -144,6 +144,7 @@ export class SipPart implements Part {
       onInvite,
       ...(webSockets === undefined ? {} : { webSockets }),
       admit: (request) => this.trunks.admit(request),
+      contactFor: (trunk, transport) => this.trunks.contactFor(trunk, transport),
       onConnected: (contacts) => {
         this.#contacts = contacts;
         this.trunks.connected();
@@ -168,6 +169,7 @@ export class SipPart implements Part {
       prefersTcp: (address) => this.trunks.prefersTcp(address),
       webSockets: webSocketOptions(this.#options),
       tls: { listener: tlsListener(config), findPeer: (place) => this.#tlsPeer(place) },
+      timers: { silenceMs: config.noResponseSeconds * 1000 },
       limits: { transactionsMax: config.transactionsMax },
       guard: guardLimits(config),
       trustsSource: (address) => this.trunks.isSource(address),

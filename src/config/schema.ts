@@ -119,6 +119,12 @@ const Sip = Type.Object(
           'With a drachtio-server: its own WebSocket port, to which /sip is relayed. Unset: /sip is refused there.',
       }),
     ),
+    no_response_seconds: count(
+      1,
+      32,
+      5,
+      'How long a host may leave an outbound call without any answer, 100 included, before the next host or trunk is asked (timer B of RFC 3261). A drachtio-server has its own: t1x64.',
+    ),
     transactions_max: count(100, 1_000_000, 20_000, 'Transactions in hand; more are answered 503.'),
     packets_per_second_per_source: count(
       1,

@@ -19,6 +19,8 @@ export interface InboundInviteOptions {
   /** null: a late offer. */
   readonly offerSdp: string | null;
   readonly trunk: string | null;
+  /** Contact of our answers; null: the engine's own. */
+  readonly contact: string | null;
   readonly replaces: SipLeg | null;
   readonly timeouts: SignalingTimeouts;
   readonly log: SignalingLog;
@@ -97,7 +99,7 @@ export class InboundInvite implements SipInvite {
     this.#isRinging = true;
     const { req, res } = this.#options;
     if (!optionTags(req, 'require').includes('100rel')) {
-      res.send(180, {}, () => {});
+      res.send(180, { headers: this.#contactHeader }, () => {});
       return;
     }
     this.#isPrackDue = true;
@@ -109,7 +111,8 @@ export class InboundInvite implements SipInvite {
       // An engine that cannot send it reliably has not sent it: nothing will be acknowledged.
       if (error) onPrack();
     };
-    res.send(180, { headers: { Require: '100rel' } }, onSent, onPrack);
+    const headers = { ...this.#contactHeader, Require: '100rel' };
+    res.send(180, { headers }, onSent, onPrack);
   }
 
   answer(sdp: string, events: SipLegEvents): Promise<SipLeg> {
@@ -174,10 +177,15 @@ export class InboundInvite implements SipInvite {
     return null;
   }
 
+  get #contactHeader(): Record<string, string> {
+    const { contact } = this.#options;
+    return contact === null ? {} : { Contact: contact };
+  }
+
   #send200(sdp: string, onDialog: (dialog: SrfDialog) => void): void {
     if (this.#state !== 'answering') return;
     const { connection, req, res } = this.#options;
-    const headers = { 'Content-Type': 'application/sdp' };
+    const headers = { ...this.#contactHeader, 'Content-Type': 'application/sdp' };
     connection.srf.createUAS(req, res, { localSdp: sdp, headers }, (error, dialog) => {
       if (dialog !== undefined && this.#state === 'answering') onDialog(dialog);
       // Settled meanwhile, yet the engine took our 200: nobody wants that dialog.

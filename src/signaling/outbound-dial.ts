@@ -17,7 +17,7 @@ export interface DialRequest {
   readonly from: { readonly user: string; readonly host?: string; readonly displayName?: string };
   /** null: the other side offers in its 200, and `DialEvents.onLateOffer` answers. */
   readonly offerSdp: string | null;
-  /** At most 32; none of those that a dialog is made of. */
+  /** At most 32; of those that a dialog is made of, Contact alone. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Next hop, when it is not the URI's own host. */
   readonly proxy?: string;
@@ -68,9 +68,7 @@ export const DIAL_HEADERS_MAX = 32;
 const RESENDS_MAX = 6;
 
 const RESERVED = new Set(
-  'via from to call-id cseq contact content-length content-type max-forwards route record-route'.split(
-    ' ',
-  ),
+  'via from to call-id cseq content-length content-type max-forwards route record-route'.split(' '),
 );
 
 /** Throws `SignalingError` for what cannot be sent as it is. */

@@ -31,6 +31,8 @@ export interface SipEngineOptions extends EngineAddress {
   readonly trunkOf?: (sourceAddress: string) => string | null;
   /** Judges every INVITE before anything is made of it; takes the place of `trunkOf`. */
   readonly admit?: (request: InboundRequest) => InboundVerdict;
+  /** Contact of our answers to a trunk, by its name and the transport; null: the engine's own. */
+  readonly contactFor?: (trunk: string, transport: string) => string | null;
   /** Who may sign in by WebSocket. Left out: nobody, whatever address the request comes from. */
   readonly webSockets?: WebSocketAuthorizer;
   readonly timeouts?: Partial<SignalingTimeouts>;
@@ -248,6 +250,8 @@ class SipEngineClient implements SipSignaling {
       res,
       offerSdp: body.type === 'sdp' ? body.sdp : null,
       trunk,
+      contact:
+        trunk === null ? null : (this.#options.contactFor?.(trunk, transportOf(req)) ?? null),
       replaces: replaced,
       timeouts: this.#timeouts,
       log: this.#options.log,

@@ -168,6 +168,11 @@ export class FakeCarrier extends EventEmitter {
     return this.#sockets.size;
   }
 
+  /** Sends a text from its UDP port. */
+  sendByUdp(text: string, port: number, address: string): void {
+    this.#udp.send(text, port, address, () => {});
+  }
+
   /** Sends a text over the connection made last. */
   sendByConnection(text: string): void {
     [...this.#sockets].at(-1)?.write(text);
@@ -246,8 +251,10 @@ export class FakeCarrier extends EventEmitter {
     if (message === null || this.isSilent) return;
     const call = this.#calls.get(first(message, 'call-id'));
     if (message.status !== null) {
-      if (call === undefined) this.onStray(message);
-      else call.onResponse(message);
+      if (call === undefined) {
+        this.onStray(message);
+        this.emit('stray', message);
+      } else call.onResponse(message);
       return;
     }
     // A repeated request gets the same answer, and is recorded once.

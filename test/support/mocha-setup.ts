@@ -13,6 +13,8 @@ const PROGRAMS = {
   python3: ['python3', 'python3-requests'],
   openssl: ['openssl'],
   ip: ['iproute2'],
+  nft: ['nftables'],
+  sysctl: ['procps'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type Program = keyof typeof PROGRAMS;

@@ -24,6 +24,8 @@ export interface TestPhoneOptions {
   readonly hasTelephoneEvent?: boolean;
   /** Its own; default: loopback. */
   readonly address?: string;
+  /** Sends where it hears from, whatever was signaled, as carriers do for who is behind a NAT. */
+  readonly followsSource?: boolean;
   /** Encrypts, and says so in its descriptions. Default: plain RTP. */
   readonly srtp?: {
     readonly suite: SrtpKeys['suite'];
@@ -75,6 +77,7 @@ export class TestPhone {
   #lastEventTimestamp = -1;
   #isMuted = false;
   readonly #srtpOptions: TestPhoneOptions['srtp'];
+  readonly #followsSource: boolean;
   #keys: SrtpKeys | null = null;
   #speaks: PhoneSrtp | null = null;
   #hears: PhoneSrtp | null = null;
@@ -87,6 +90,7 @@ export class TestPhone {
     this.codec = codec;
     this.#socket = socket;
     this.#srtpOptions = options.srtp;
+    this.#followsSource = options.followsSource ?? false;
     if (options.srtp !== undefined) this.rekey();
     this.#intervalMs = options.packetIntervalMs ?? FRAME_MS;
     this.telephoneEventPayloadType =
@@ -345,7 +349,8 @@ export class TestPhone {
     this.sendRaw(this.#speaks?.protect(packet) ?? packet);
   }
 
-  #onPacket(datagram: Buffer, _from: RemoteInfo): void {
+  #onPacket(datagram: Buffer, from: RemoteInfo): void {
+    if (this.#followsSource) this.#remote = from;
     const atMs = performance.now();
     const second = datagram[1] ?? 0;
     if (datagram.length < 12 || (second >= 192 && second <= 223)) {

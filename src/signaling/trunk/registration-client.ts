@@ -56,6 +56,11 @@ export class RegistrationClient {
     return this.#engine.status(this.#options.nowMs());
   }
 
+  /** See `Registration.learntHost`. */
+  get learntHost(): string | null {
+    return this.#engine.learntHost;
+  }
+
   get registrar(): SipTarget | null {
     return this.#engine.registrar;
   }

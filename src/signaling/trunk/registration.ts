@@ -118,6 +118,11 @@ export class Registration {
     return this.#expiresAtMs === null ? null : this.#current;
   }
 
+  /** Where the registrar sees us, `host:port`, when our Contact says that; else null. */
+  get learntHost(): string | null {
+    return this.#contactHost;
+  }
+
   status(nowMs: number): RegistrationStatus {
     const isRegistered = this.#expiresAtMs !== null && nowMs < this.#expiresAtMs;
     return {

@@ -89,8 +89,8 @@ export interface TrunkDialerOptions {
   /** An address of the trunk, that a redirection may lead to. */
   readonly isSourceOf: (trunk: Trunk, address: string) => boolean;
   readonly nowMs: () => number;
-  /** Contact at the trunk's external address; null: the engine's own. */
-  readonly contactHost: (trunk: Trunk) => string | null;
+  /** Contact where the trunk reaches us; null: the engine's own. */
+  readonly contactOf: (trunk: Trunk, transport: SipTarget['transport']) => string | null;
 }
 
 /** Calls numbers through trunks: who may call whom, and where to next when a host fails. */
@@ -267,7 +267,7 @@ class TrunkCall {
     offerSdp: string,
   ): Promise<Tried> {
     const { trunk, request, caller, tally } = this.#plan;
-    const { dial, contactHost, nowMs } = this.#options;
+    const { dial, contactOf, nowMs } = this.#options;
     tally.attempts += 1;
     this.#events.onAttempt({
       trunk: trunk.name,
@@ -276,13 +276,18 @@ class TrunkCall {
     });
     const uri = `sip:${toCarrierFormat(number, trunk)}@${trunk.domain}`;
     const answers = new RefusalAnswers(trunk, uri);
-    const contact = contactOf(trunk, target, contactHost(trunk));
+    const contact = contactOf(trunk, target.transport);
     const result = await dial(
       {
         uri,
         from: caller.from,
         offerSdp,
-        headers: { ...sessionHeaders(trunk), ...request.headers, ...caller.headers, ...contact },
+        headers: {
+          ...sessionHeaders(trunk),
+          ...request.headers,
+          ...caller.headers,
+          ...(contact === null ? {} : { Contact: contact }),
+        },
         proxy: nextHopUri(target, trunk.name),
         timeoutMs: Math.max(1, this.#deadlineMs - nowMs()),
         signal: request.signal,
@@ -313,16 +318,6 @@ interface Tried {
 
 const FINAL = { type: 'final' } as const;
 const NOWHERE: SipLegEnd = { reason: 'trunk-unavailable', sipStatus: null, detail: null };
-
-function contactOf(
-  { username }: Trunk,
-  { transport }: SipTarget,
-  host: string | null,
-): Readonly<Record<string, string>> {
-  if (host === null) return {};
-  const by = transport === 'udp' ? '' : `;transport=${transport}`;
-  return { Contact: `<sip:${username === null ? '' : `${username}@`}${host}${by}>` };
-}
 
 /** Passes everything on, and gives the channel back when the leg ends. */
 class WatchedEvents implements DialEvents {

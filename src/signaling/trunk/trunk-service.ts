@@ -144,7 +144,7 @@ export class TrunkService {
       isUp: ({ name }) => this.#isUp(name),
       isSourceOf: ({ name }, address) => this.#book.isSourceOf(name, address),
       nowMs,
-      contactHost: (trunk) => this.#contactHost(trunk),
+      contactOf: (trunk, transport) => this.#contactOf(trunk, transport),
     });
   }
 
@@ -284,7 +284,7 @@ export class TrunkService {
         : new RegistrationClient({
             ...common,
             targets: () => this.#targets(trunk),
-            contactHost: () => this.#contactHost(trunk),
+            contactHost: () => this.#externalHost(trunk),
             onChange: (status) => this.#options.onRegistration(trunk.name, status),
             ...(registerTimeoutMs === undefined ? {} : { timeoutMs: registerTimeoutMs }),
           });
@@ -351,7 +351,20 @@ export class TrunkService {
     return [...all].sort((a, b) => isSilent(a) - isSilent(b));
   }
 
-  #contactHost({ externalAddress }: Trunk): string | null {
+  /** Contact of our answers to a trunk's requests; null: the engine's own. */
+  contactFor(name: string, transport: string): string | null {
+    const trunk = this.#book.find(name);
+    return trunk === null ? null : this.#contactOf(trunk, transport);
+  }
+
+  #contactOf(trunk: Trunk, transport: string): string | null {
+    const learnt = this.#running.get(trunk.name)?.registration?.learntHost ?? null;
+    // What was learnt is the way back through a NAT, and that is of datagrams alone.
+    const host = this.#externalHost(trunk) ?? (transport === 'udp' ? learnt : null);
+    return host === null ? null : contactAt(host, trunk, transport);
+  }
+
+  #externalHost({ externalAddress }: Trunk): string | null {
     if (externalAddress === null) return null;
     const host = isIP(externalAddress) === 6 ? `[${externalAddress}]` : externalAddress;
     return `${host}:${this.#options.sipPort()}`;
@@ -369,6 +382,11 @@ export class TrunkService {
       ? { type: 'ended', ...ENGINE_LOST_END }
       : signaling.dial(request, events);
   }
+}
+
+function contactAt(host: string, { username }: Trunk, transport: string): string {
+  const by = transport === 'udp' ? '' : `;transport=${transport}`;
+  return `<sip:${username === null ? '' : `${username}@`}${host}${by}>`;
 }
 
 function hostText({ host, port }: TrunkHost): string {

@@ -19,6 +19,7 @@ export function startOutbound(context: EngineContext, outbound: OutboundRequest)
     method,
     branch: outbound.branch,
     flow,
+    isFirst: !outbound.isInDialog,
     draft: withVia(outbound.draft, flow, outbound.branch),
     onResponse: (response, from) => receive(context, outbound, response, from),
     onFailure: (failure) => fail(context, outbound, failure),

@@ -6,7 +6,7 @@ import { InviteClientTransaction } from './invite-client.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { RotatingBuckets } from './rotating-buckets.ts';
 import type { TimerWheel } from './timer-wheel.ts';
-import type { SipTimers } from './timers.ts';
+import { callTimeoutMs, type SipTimers, transactionTimeoutMs } from './timers.ts';
 
 /** Why a request got no answer from the network. */
 export type ClientFailure = 'timeout' | 'flow-lost';
@@ -17,6 +17,8 @@ export interface ClientRequest {
   readonly draft: MessageDraft;
   readonly branch: string;
   readonly flow: Flow;
+  /** Of an INVITE: it begins a call, so somebody waits. */
+  readonly isFirst?: boolean;
   readonly onResponse: (response: SipResponse, flow: Flow) => void;
   readonly onFailure: (failure: ClientFailure) => void;
   /** The transaction is over; no further call follows. */
@@ -72,11 +74,12 @@ export class ClientTransactions {
   start(request: ClientRequest): Buffer {
     const key = `${request.branch}|${request.method}`;
     const packet = serialize(request.draft);
+    const { wheel, timers } = this.#options;
     const common = {
       flow: request.flow,
       packet,
-      wheel: this.#options.wheel,
-      timers: this.#options.timers,
+      wheel,
+      timers,
       onResponse: request.onResponse,
       onTimeout: () => request.onFailure('timeout'),
       onTerminated: () => {
@@ -88,6 +91,8 @@ export class ClientTransactions {
       request.method === 'INVITE'
         ? new InviteClientTransaction({
             ...common,
+            timeoutMs:
+              request.isFirst === true ? callTimeoutMs(timers) : transactionTimeoutMs(timers),
             buildAck: (refusal) => ackFor(request, refusal),
           })
         : new NonInviteClientTransaction(common);

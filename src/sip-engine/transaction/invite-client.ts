@@ -10,6 +10,8 @@ export interface InviteClientOptions {
   readonly packet: Buffer;
   readonly wheel: TimerWheel;
   readonly timers: SipTimers;
+  /** Timer B. */
+  readonly timeoutMs: number;
   /** The hop-by-hop ACK for a non-2xx answer, RFC 3261 §17.1.1.3. */
   readonly buildAck: (response: SipResponse) => Buffer;
   /** Every provisional answer, the first non-2xx final one, and every 2xx until timer M. */
@@ -53,10 +55,10 @@ export class InviteClientTransaction {
   }
 
   start(): void {
-    const { flow, packet, timers } = this.#options;
+    const { flow, packet, timers, timeoutMs } = this.#options;
     flow.send(packet);
     if (!flow.isReliable) this.#resendAfter(timers.t1Ms);
-    this.#endTimer = this.#after(transactionTimeoutMs(timers), () => {
+    this.#endTimer = this.#after(timeoutMs, () => {
       this.#options.onTimeout();
       this.#terminate();
     });

@@ -86,7 +86,7 @@ describe('a call through a trunk', () => {
       isUp: ({ name }) => name !== 'down',
       isSourceOf: (_, address) => address === '127.0.0.2',
       nowMs: () => performance.now(),
-      contactHost: () => null,
+      contactOf: () => null,
     });
     return dialer.dial(
       {
@@ -236,6 +236,20 @@ describe('a call through a trunk', () => {
     other.onInvite = answered;
     const result = await dial();
     assert.ok(result.type === 'answered');
+    await result.leg.hangUp();
+  });
+
+  it('waits for a host that says it is trying', async function () {
+    if (engine.name !== 'embedded') this.skip();
+    this.timeout(20_000);
+    // Silence lasts 64 times 20 ms here.
+    carrier.onInvite = (call) => {
+      call.respond(100);
+      setTimeout(() => call.answer(), 2_500);
+    };
+    targets['one'] = [at(carrier.port), at(other.port)];
+    const result = await dial();
+    assert.ok(result.type === 'answered' && result.attempts === 1);
     await result.leg.hangUp();
   });
 

@@ -6,7 +6,10 @@ import { InviteServerTransaction } from '../../../src/sip-engine/transaction/inv
 import { NonInviteClientTransaction } from '../../../src/sip-engine/transaction/non-invite-client.ts';
 import { NonInviteServerTransaction } from '../../../src/sip-engine/transaction/non-invite-server.ts';
 import { RotatingBuckets } from '../../../src/sip-engine/transaction/rotating-buckets.ts';
-import { DEFAULT_TIMERS } from '../../../src/sip-engine/transaction/timers.ts';
+import {
+  DEFAULT_TIMERS,
+  transactionTimeoutMs,
+} from '../../../src/sip-engine/transaction/timers.ts';
 import { TimerWheel } from '../../../src/sip-engine/transaction/timer-wheel.ts';
 import { RecordingFlow } from './harness.ts';
 
@@ -41,6 +44,7 @@ function inviteClient(protocol: 'udp' | 'tcp' = 'udp') {
     packet: PACKET,
     wheel,
     timers: DEFAULT_TIMERS,
+    timeoutMs: transactionTimeoutMs(DEFAULT_TIMERS),
     buildAck: () => ACK,
     onResponse: ({ status }) => events.push(String(status)),
     onTimeout: () => events.push('timeout'),
