@@ -114,6 +114,7 @@ export class CallService {
       return this.#refuse(invite, line, agent, permitted);
     }
     const party = new SipParty(invite, line, this.#options.pool);
+    party.dialog.releaseChannel = place.releaseChannel;
     const release = () => place.release();
     await this.#add(record, permitted, party, { release }).begin();
   }
@@ -333,9 +334,13 @@ export class CallService {
   }
 
   /** A place of the daemon and its agent, and a channel of the trunk; or neither. */
-  #takeInbound(agent: AgentSnapshot, { trunk }: InboundLine): Place | Refusal {
+  #takeInbound(
+    agent: AgentSnapshot,
+    { trunk }: InboundLine,
+  ): (Place & { readonly releaseChannel: () => void }) | Refusal {
     const place = this.#options.admission.admit(agent);
-    if (!place.admitted || trunk === null) return place;
+    if (!place.admitted) return place;
+    if (trunk === null) return { ...place, releaseChannel: () => {} };
     const channel = this.#options.trunks.takeInbound(trunk);
     if (typeof channel === 'string') {
       place.release();
@@ -345,7 +350,7 @@ export class CallService {
       channel.release();
       place.release();
     };
-    return { admitted: true, release };
+    return { admitted: true, release, releaseChannel: channel.release };
   }
 
   /** The INVITE takes the place of a caller: no new call, and no agent to look for. */

@@ -89,9 +89,18 @@ export class OutboundParty implements Party {
       {
         ...this.dialog.events(desk),
         onAttempt: (attempt) => desk.dialing(attempt.trunk, attempt.number),
-        onProgress: (progress) => onProgress(desk, progress),
+        onProgress: (progress) => this.#onProgress(desk, progress),
       },
     );
+  }
+
+  #onProgress(desk: CallDesk, progress: DialProgress): void {
+    const { sipStatus } = progress;
+    // 183 may be an announcement of the network's; a telephone rings with 180.
+    if (progress.type === 'ringing' || sipStatus === 180) desk.ringing(sipStatus);
+    if (progress.type !== 'early-media') return;
+    const isHeard = desk.hearsEarlyMedia === true;
+    if (!isHeard || this.dialog.hearEarly(progress.sdp, desk.log)) desk.earlyMedia(sipStatus);
   }
 
   #offerFor(trunk: Trunk, { local }: PhoneVoiceLeg): string {
@@ -116,10 +125,4 @@ export class OutboundParty implements Party {
     desk.answered();
     this.dialog.onRemoteAnswer(desk, result.answerSdp);
   }
-}
-
-function onProgress(desk: CallDesk, { type, sipStatus }: DialProgress): void {
-  // 183 may be an announcement of the network's; a telephone rings with 180.
-  if (type === 'ringing' || sipStatus === 180) desk.ringing(sipStatus);
-  if (type === 'early-media') desk.earlyMedia(sipStatus);
 }

@@ -33,6 +33,8 @@ export interface CallDesk {
   ringing(sipStatus: number): void;
   /** The network plays something before the answer. */
   earlyMedia(sipStatus: number): void;
+  /** Somebody is to hear it: then it plays before `earlyMedia` is told. */
+  readonly hearsEarlyMedia?: boolean;
   /** The remote side and we have met: the call counts from now on. */
   answered(): void;
   /** The remote side hears us: the agent may begin. Once; later ones change nothing. */

@@ -34,6 +34,8 @@ export class PhoneDialog {
   trunk: Trunk | null;
   /** Who signed in to call by WebSocket. */
   readonly signedInAs: string | null;
+  /** Gives the channel of its trunk back, as soon as the dialog ends. Idempotent. */
+  releaseChannel: () => void = () => {};
   #isRetired = false;
   #digits: Promise<void> = Promise.resolve();
 
@@ -55,6 +57,7 @@ export class PhoneDialog {
   events(desk: DialogDesk): SipLegEvents {
     return {
       onEnded: (end) => {
+        this.releaseChannel();
         if (!this.#isRetired) onLegEnded(desk, end);
       },
       onRefer: (refer) => {
@@ -84,6 +87,18 @@ export class PhoneDialog {
     }
     this.voice?.update(parameters);
     desk.converse();
+  }
+
+  /** What is to be heard before the answer; the answer may say otherwise. False: it cannot be. */
+  hearEarly(sdp: string, log: Logger): boolean {
+    try {
+      this.voice?.update(this.negotiation.readAnswer(sdp));
+      return true;
+    } catch (error) {
+      if (!(error instanceof SdpError)) throw error;
+      log.warn({ err: error }, 'early media cannot be heard');
+      return false;
+    }
   }
 
   /** The trunk may want its digits by SIP INFO, which the worker cannot send. */

@@ -12,6 +12,7 @@ import { negotiationFor } from '../media-negotiation.ts';
 import type { MeteredLeg } from '../call-gate.ts';
 import type { CallDesk, Party } from '../party.ts';
 import { PhoneDialog } from '../phone-dialog.ts';
+import { failureOfStatus } from './transfer.ts';
 
 export interface ReferralOptions {
   readonly party: Party;
@@ -185,8 +186,8 @@ export class Referral {
   #failed(sipStatus: number): void {
     this.#reports.report(sipStatus);
     this.#options.meter.ended(this.#options.nowMs());
-    const failure = sipStatus === 486 || sipStatus === 600 ? 'busy' : 'refused';
-    this.#enter({ stage: 'failed', failure: sipStatus === 487 ? 'abandoned' : failure, sipStatus });
+    const failure = sipStatus === 487 ? 'abandoned' : failureOfStatus(sipStatus);
+    this.#enter({ stage: 'failed', failure, sipStatus });
   }
 
   #enter(facts: Partial<TransferRecord>): void {

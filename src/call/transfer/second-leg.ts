@@ -34,6 +34,8 @@ export interface SecondLegOptions {
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly onRinging: () => void;
+  /** It is heard before it is answered: a tone or an announcement of the network's. */
+  readonly onEarlyMedia: (voice: VoiceLeg) => void;
   /** It was answered, and is over now. At most once, and not after `hangUp`. */
   readonly onEnded: () => void;
 }
@@ -84,7 +86,7 @@ export class SecondLeg {
   }
 
   #desk(): CallDesk {
-    const { record, number, log, onRinging } = this.#options;
+    const { record, number, log, onRinging, onEarlyMedia } = this.#options;
     const isOver = () => this.isOver;
     return {
       record,
@@ -98,7 +100,10 @@ export class SecondLeg {
       holdVoice: (voice) => this.#holdVoice(voice),
       dialing: () => {},
       ringing: onRinging,
-      earlyMedia: onRinging,
+      hearsEarlyMedia: true,
+      earlyMedia: () => {
+        if (this.#state === 'dialing' && this.#voice !== null) onEarlyMedia(this.#voice);
+      },
       answered: () => this.#options.meter.answered(this.#options.nowMs()),
       converse: () => this.#onAnswered(),
       // Whom we call may not send the caller on.

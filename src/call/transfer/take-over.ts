@@ -46,6 +46,9 @@ export async function takeOver(
     return null;
   }
   old.retire();
+  // One channel for both: the trunk moves it from the one to the other.
+  next.releaseChannel = old.releaseChannel;
+  old.releaseChannel = () => {};
   party.dialog = next;
   void old.hangUp('transferred');
   return {

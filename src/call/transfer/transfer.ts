@@ -59,6 +59,7 @@ export class Transfer {
   #second: SecondLeg | null = null;
   /** How the far side is leaving: it has taken our REFER, and when it hangs up now it is away. */
   #leavingBy: TransferWay | null = null;
+  #isHeardEarly = false;
 
   constructor(options: TransferOptions) {
     const { by, mode, plan, nowMs } = options;
@@ -160,6 +161,7 @@ export class Transfer {
       nowMs,
       log,
       onRinging: () => this.#ringing(180, true),
+      onEarlyMedia: (heard) => this.#hearEarly(heard),
       onEnded: () => this.#onSecondEnded(),
     });
     const result = await this.#second.dial();
@@ -188,7 +190,8 @@ export class Transfer {
 
   #join({ voice }: Extract<SecondLegResult, { type: 'answered' }>): void {
     if (this.isOver) return;
-    this.#options.voice.bridgeTo(voice);
+    // An early bridge goes on.
+    if (!this.#isHeardEarly) this.#options.voice.bridgeTo(voice);
     this.#enter('bridged', { way: 'bridge', joinedAtMs: this.#options.nowMs(), sipStatus: 200 });
   }
 
@@ -221,6 +224,16 @@ export class Transfer {
     if (this.#record.stage === 'ringing' || this.isOver) return;
     if (isHeardByUs) this.#options.voice.ringBack(true);
     this.#enter('ringing', { sipStatus });
+  }
+
+  /** The caller hears what the one called sends, instead of our own ringing. */
+  #hearEarly(second: VoiceLeg): void {
+    const { voice } = this.#options;
+    if (this.isOver || this.#isHeardEarly) return;
+    this.#isHeardEarly = true;
+    voice.ringBack(false);
+    voice.bridgeTo(second);
+    this.#ringing(183, false);
   }
 
   #completed(sipStatus: number | null): void {
@@ -257,10 +270,11 @@ function calleeOf({ browser, toNumber: to, fromNumber: number }: TransferPlan): 
     : { type: 'browser', browser };
 }
 
-/** What the far side said of the call that it made. */
-function failureOfStatus(sipStatus: number | null): TransferFailure {
+/** What a final answer says of a call that somebody else made, or that we made for them. */
+export function failureOfStatus(sipStatus: number | null): TransferFailure {
   if (sipStatus === null) return 'no-news';
   if (sipStatus === 486 || sipStatus === 600) return 'busy';
   if (sipStatus === 408 || sipStatus === 480) return 'no-answer';
-  return sipStatus >= 500 && sipStatus < 600 ? 'unavailable' : 'refused';
+  const isNobody = sipStatus === 404 || sipStatus === 410 || sipStatus === 484 || sipStatus === 604;
+  return isNobody || (sipStatus >= 500 && sipStatus < 600) ? 'unavailable' : 'refused';
 }

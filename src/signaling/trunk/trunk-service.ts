@@ -13,6 +13,7 @@ import { InboundPolicy, type InboundRequest, type InboundVerdict } from './inbou
 import type { RegistrationStatus } from './registration.ts';
 import { RegistrationClient } from './registration-client.ts';
 import { type DnsLookup, resolveTargets, type SipTarget } from './sip-targets.ts';
+import { contactOf, externalHost } from './trunk-contact.ts';
 import type { Trunk, TrunkHost, TrunkTransport } from './trunk.ts';
 import { TrunkBook } from './trunk-book.ts';
 import {
@@ -358,16 +359,12 @@ export class TrunkService {
   }
 
   #contactOf(trunk: Trunk, transport: string): string | null {
-    const learnt = this.#running.get(trunk.name)?.registration?.learntHost ?? null;
-    // What was learnt is the way back through a NAT, and that is of datagrams alone.
-    const host = this.#externalHost(trunk) ?? (transport === 'udp' ? learnt : null);
-    return host === null ? null : contactAt(host, trunk, transport);
+    const learntHost = this.#running.get(trunk.name)?.registration?.learntHost ?? null;
+    return contactOf(trunk, { transport, learntHost, sipPort: this.#options.sipPort() });
   }
 
-  #externalHost({ externalAddress }: Trunk): string | null {
-    if (externalAddress === null) return null;
-    const host = isIP(externalAddress) === 6 ? `[${externalAddress}]` : externalAddress;
-    return `${host}:${this.#options.sipPort()}`;
+  #externalHost(trunk: Trunk): string | null {
+    return externalHost(trunk, this.#options.sipPort());
   }
 
   async #send(request: PlainRequest): Promise<PlainResult> {
@@ -382,11 +379,6 @@ export class TrunkService {
       ? { type: 'ended', ...ENGINE_LOST_END }
       : signaling.dial(request, events);
   }
-}
-
-function contactAt(host: string, { username }: Trunk, transport: string): string {
-  const by = transport === 'udp' ? '' : `;transport=${transport}`;
-  return `<sip:${username === null ? '' : `${username}@`}${host}${by}>`;
 }
 
 function hostText({ host, port }: TrunkHost): string {

@@ -242,6 +242,39 @@ describe('a call that is transferred', function () {
       );
     });
 
+    for (const isAnswered of [true, false]) {
+      it(`lets the caller hear the tone of the one called, who ${isAnswered ? 'answers' : 'is busy'}`, async () => {
+        const invited = nextInvite();
+        await accepted({ mode: 'bridge' });
+        const carrierCall = await invited;
+        carrierCall.respond(180);
+        await phone.untilSound();
+        carrierCall.respond(183, { sdp: desk.sdp() });
+        desk.connectTo(carrierCall.invite.body);
+        await phone.media.waitFor(() => desk.arrivals.length > 5, 5_000);
+        phone.heardPcm8k();
+        await desk.say({ samples: toneOf(DESK_HZ, 1_500), sampleRateHz: 8_000 });
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        assertTone(phone.heardPcm8k(), DESK_HZ, 425, 'the tone of the far side, and not ours');
+        if (isAnswered) {
+          carrierCall.answer(desk.sdp());
+          await carrierCall.acked();
+          await talkBothWays();
+          assert.equal((await carrierCall.request('BYE')).status, 200);
+          const { transfers: all } = await transfers();
+          assert.deepEqual([all[0]?.['stage'], all[0]?.['way']], ['completed', 'bridge']);
+          return;
+        }
+        carrierCall.respond(486);
+        await gateway.callWhen(id, 'sorry', (_, turns) =>
+          turns.some(({ text }) => text.includes('could not put you through')),
+        );
+        phone.heardPcm8k();
+        await phone.press('1');
+        assert.ok((await phone.listenUntilQuiet()).length > 4_000, 'the agent is heard again');
+      });
+    }
+
     it('is canceled when the caller hangs up meanwhile', async () => {
       const invited = nextInvite();
       await accepted({ mode: 'bridge' });
@@ -282,7 +315,9 @@ describe('a call that is transferred', function () {
       const carrierCall = await invited;
       await answeredBy(carrierCall);
       await refer();
-      await gateway.callWhen(id, 'bridged', (call) => call.status === 'in-progress');
+      const heardFrom = desk.arrivals.length;
+      const isHeard = () => desk.arrivals.slice(heardFrom).some(({ rms }) => rms > 1_000);
+      await Promise.all([phone.play(toneOf(CALLER_HZ, 2_000)), desk.waitFor(isHeard, 10_000)]);
       await talkBothWays();
       await phone.hangUp();
       await carrierCall.nextRequest('BYE');
@@ -357,12 +392,23 @@ describe('a call that is transferred', function () {
         .filter(({ method }) => method === 'NOTIFY')
         .map(({ body }) => body.trim());
       assert.deepEqual(told, ['SIP/2.0 100 Trying', 'SIP/2.0 180 Ringing', 'SIP/2.0 200 OK']);
+      assert.equal(await channels(), 2);
       await phone.hangUp();
-      const before = desk.arrivals.length;
-      const said = gateway.api(`/v1/calls/${id}`);
-      assert.equal(((await (await said).json()) as { status: string }).status, 'in-progress');
-      await desk.say({ samples: toneOf(300, 40), sampleRateHz: 8_000 });
-      await desk.waitFor(() => desk.arrivals.length > before + 20, 5_000);
+      assert.equal((await gateway.call(id)).status, 'in-progress');
+      const said = await gateway.api(`/v1/calls/${id}/say`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ text: 'You are with the agent now.' }),
+      });
+      assert.ok(said.ok, await said.text());
+      await desk.nextSound(10_000);
+      await desk.press('7');
+      await gateway.callWhen(id, 'heard', (_, turns) => turns.some(({ via }) => via === 'digits'));
+      const deadline = Date.now() + 5_000;
+      while ((await channels()) !== 1 && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.equal(await channels(), 1, 'the channel of who handed over is free again');
       assert.equal((await carrierCall.request('BYE')).status, 200);
       const { call, transfers: all } = await transfers();
       assert.equal(call.end_reason, 'caller-hung-up');
@@ -372,7 +418,7 @@ describe('a call that is transferred', function () {
       );
     });
 
-    it('is refused where its trunk may not call, and told when nobody answers', async () => {
+    it('is refused where its trunk may not call, and told when the desk is busy', async () => {
       const forbidden = await phone.sip.request('REFER', '', '', [
         'Refer-To: <sip:+15551234567@carrier.test>',
       ]);
