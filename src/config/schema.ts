@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { count, flag, oneOf } from './setting-types.ts';
 
 /**
  * Every setting of the daemon: its type, default and meaning. The file, the environment, the
@@ -9,20 +10,11 @@ import { type Static, Type } from 'typebox';
  */
 const strict = { additionalProperties: false };
 
-const oneOf = <const Values extends readonly string[]>(values: Values, options: object) =>
-  Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
-
-const flag = (byDefault: boolean, description: string) =>
-  Type.Boolean({ default: byDefault, description });
-
 const port = (options: object) => Type.Integer({ minimum: 0, maximum: 65_535, ...options });
 
 const text = (options: object) => Type.String({ minLength: 1, maxLength: 2048, ...options });
 
 const optionalText = (options: object) => Type.Optional(text(options));
-
-const count = (minimum: number, maximum: number, byDefault: number, description: string) =>
-  Type.Integer({ minimum, maximum, default: byDefault, description });
 
 const timeoutMs = (byDefault: number, description: string) =>
   count(100, 120_000, byDefault, description);

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { count, flag, oneOf } from './setting-types.ts';
 
 /** What ends up in a header or a file name: letters, digits, `.`, `_` and `-`. */
 const NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
@@ -7,12 +8,6 @@ const NUMBER = '^\\+[1-9][0-9]{3,14}$';
 const SOURCE = '^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$';
 const USER = '^[^\\s"<>@]{1,128}$';
 
-const oneOf = <const Values extends readonly string[]>(values: Values, options: object) =>
-  Type.Unsafe<Values[number]>({ type: 'string', enum: [...values], ...options });
-const count = (minimum: number, maximum: number, byDefault: number, description: string) =>
-  Type.Integer({ minimum, maximum, default: byDefault, description });
-const flag = (byDefault: boolean, description: string) =>
-  Type.Boolean({ default: byDefault, description });
 const matching = (pattern: string, expected: string, options: object) =>
   Type.String({ pattern, expected, ...options });
 const text = (description: string) => Type.String({ minLength: 1, maxLength: 256, description });
