@@ -24,6 +24,12 @@ export interface BaresipOptions {
   readonly sampleRateHz: number;
   /** PEM file of those who vouch for its peers: it speaks TLS; Debian's does not check. */
   readonly caFile?: string;
+  /** Its user, whom calls to it must name. Default: tester. */
+  readonly user?: string;
+  /** UDP port for calls to it. Default: any. */
+  readonly sipPort?: number;
+  /** Answers calls by itself. Default: it rings. */
+  readonly answers?: boolean;
 }
 
 /** A baresip process: an independent SIP telephone that speaks a file and records the far side. */
@@ -46,8 +52,9 @@ export class Baresip {
     const controlPort = await freeTcpPort();
     await writeFile(join(folder, 'config'), configText(options, folder, controlPort));
     const encryption = options.encryption === undefined ? '' : `;mediaenc=${options.encryption}`;
+    const answering = options.answers === true ? ';answermode=auto' : '';
     const transport = options.caFile === undefined ? 'udp' : 'tls';
-    const account = `<sip:tester@127.0.0.1;transport=${transport}>;regint=0;audio_codecs=${options.codec}${encryption}\n`;
+    const account = `<sip:${options.user ?? 'tester'}@127.0.0.1;transport=${transport}>;regint=0;audio_codecs=${options.codec}${encryption}${answering}\n`;
     await writeFile(join(folder, 'accounts'), account);
     await writeFile(join(folder, 'contacts'), '');
     const child = spawn(BARESIP, ['-f', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -61,6 +68,7 @@ export class Baresip {
     this.#command('dial', uri);
   }
 
+  /** Also refuses (486) a call that rings. */
   hangUp(): void {
     this.#command('hangup', '');
   }
@@ -146,7 +154,7 @@ function configText(options: BaresipOptions, folder: string, controlPort: number
     'ausrc_channels 1',
     'auplay_channels 1',
     `snd_path ${folder}`,
-    'sip_listen 127.0.0.1:0',
+    `sip_listen 127.0.0.1:${options.sipPort ?? 0}`,
     ...(options.caFile === undefined ? [] : [`sip_cafile ${options.caFile}`]),
     `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
     'net_interface 127.0.0.1',

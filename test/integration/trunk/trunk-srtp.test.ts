@@ -7,6 +7,7 @@ import { type CarrierCall, FakeCarrier } from '../../support/fake-carrier.ts';
 import { Gateway } from '../../support/gateway.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { callerSays, hasTestCaller, joined, lineSilence } from '../../support/test-caller.ts';
+import { assertTone, toneOf } from '../../support/tones.ts';
 import { TestPhone } from '../../support/test-phone.ts';
 import { Transcriber } from '../../support/transcriber.ts';
 
@@ -327,6 +328,105 @@ describe('a trunk with encrypted audio', function () {
   describe('of any kind', () => {
     it('has logged no key', () => {
       assert.equal(gateway.lines.join('\n').includes('inline:'), false);
+    });
+  });
+
+  describe('puts an encrypted caller through', () => {
+    const SRTP = { suite: 'AES_CM_128_HMAC_SHA1_80', protocol: 'RTP/SAVP' } as const;
+    const CALLEE = '+34955666777';
+    const [CALLER_HZ, DESK_HZ] = [700, 1_300];
+    let phone: CallPhone;
+    let desk: TestPhone | null;
+    let id: string;
+
+    before(() => reload('optional'));
+    beforeEach(async () => {
+      phone = await CallPhone.open(gateway.sipPort, { srtp: SRTP });
+      await phone.call({ user: NUMBER });
+      id = await liveId();
+      await gateway.callWhen(id, 'greeted', (_, turns) => turns.length > 0);
+    });
+    afterEach(() => {
+      phone.close();
+      desk?.close();
+      desk = null;
+    });
+
+    /** The call to the desk, where one is made. */
+    const transfer = async (mode: string): Promise<{ invited: Promise<CarrierCall> }> => {
+      const invited = new Promise<CarrierCall>((resolve) => {
+        carrier.onInvite = resolve;
+      });
+      const response = await gateway.api(`/v1/calls/${id}/transfer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ to_number: CALLEE, mode }),
+      });
+      assert.equal(response.status, 202, await response.text());
+      return { invited };
+    };
+    const answered = async (call: CarrierCall, srtp?: typeof SRTP | undefined) => {
+      desk = await TestPhone.open({ codec: 'pcmu', ...(srtp === undefined ? {} : { srtp }) });
+      desk.connectTo(call.invite.body);
+      call.answer(desk.sdp());
+      await call.acked();
+    };
+    const talkBothWays = async () => {
+      assert.ok(desk !== null);
+      const { arrivals } = desk;
+      const heardFrom = arrivals.length;
+      const isHeard = () => arrivals.slice(heardFrom).some(({ rms }) => rms > 1_000);
+      await Promise.all([phone.play(toneOf(CALLER_HZ, 2_000)), desk.waitFor(isHeard, 10_000)]);
+      phone.heardPcm8k();
+      await Promise.all([
+        phone.play(toneOf(CALLER_HZ, 1_500)),
+        desk.say({ samples: toneOf(DESK_HZ, 1_500), sampleRateHz: 8_000 }),
+      ]);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assertTone(phone.heardPcm8k(), DESK_HZ, CALLER_HZ, 'the caller hears the desk');
+      assertTone(desk.recording().samples.slice(-12_000), CALLER_HZ, DESK_HZ, 'the desk hears');
+      assert.ok(phone.media.isEncrypted);
+      assert.deepEqual([phone.media.unauthenticCount, desk.unauthenticCount], [0, 0]);
+    };
+    const isOver = async () => {
+      await phone.hangUp();
+      const { end_reason: reason, media } = await gateway.endOf(id);
+      assert.equal(reason, 'transferred');
+      assert.equal(media?.encryption, SRTP.suite);
+    };
+
+    for (const [what, srtp] of [
+      ['that is encrypted too', SRTP],
+      ['in the clear', undefined],
+    ] as const) {
+      it(`by a bridge to a desk ${what}`, async () => {
+        const call = await (await transfer('bridge')).invited;
+        await answered(call, srtp);
+        assert.equal(desk?.isEncrypted, srtp !== undefined);
+        await talkBothWays();
+        await isOver();
+      });
+    }
+
+    it('by a bridge when it refuses REFER, and when it refuses Replaces', async () => {
+      phone.sip.onRequest = ({ method }) => ({ status: method === 'REFER' ? 405 : 200 });
+      const call = await (await transfer('attended')).invited;
+      await answered(call, SRTP);
+      await phone.sip.nextRequest('REFER');
+      await talkBothWays();
+      await isOver();
+    });
+
+    it('by REFER, and is with somebody else then', async () => {
+      phone.sip.onRequest = ({ method }) => ({ status: method === 'REFER' ? 202 : 200 });
+      await transfer('blind');
+      await phone.sip.nextRequest('REFER');
+      await phone.sip.request('NOTIFY', 'SIP/2.0 200 OK\r\n', 'message/sipfrag;version=2.0', [
+        'Event: refer',
+        'Subscription-State: terminated;reason=noresource',
+      ]);
+      await phone.sip.nextRequest('BYE');
+      assert.equal((await gateway.endOf(id)).end_reason, 'transferred');
     });
   });
 });
