@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { tone } from '../../support/audio.ts';
 import { type CarrierCall, FakeCarrier } from '../../support/fake-carrier.ts';
 import { Gateway } from '../../support/gateway.ts';
+import { OpenAiSpeechServer } from '../../support/openai-speech-server.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { callerSays, hasTestCaller, joined, lineSilence } from '../../support/test-caller.ts';
 import { TestPhone } from '../../support/test-phone.ts';
@@ -24,6 +25,7 @@ describe('an outbound call that tells machines from people', function () {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let phone: TestPhone;
   let carrierCall: CarrierCall;
+  let configFile: string;
 
   before(async function () {
     if (!hasTestCaller) {
@@ -31,7 +33,7 @@ describe('an outbound call that tells machines from people', function () {
       this.skip();
     }
     [carrier, folder] = await Promise.all([FakeCarrier.listen(), temporaryFolder()]);
-    const configFile = join(folder.path, 'trunkline.yaml');
+    configFile = join(folder.path, 'trunkline.yaml');
     await writeFile(
       configFile,
       [
@@ -169,5 +171,77 @@ describe('an outbound call that tells machines from people', function () {
     });
     assert.equal(response.status, 400);
     phone = await TestPhone.open({ codec: 'pcmu' });
+  });
+
+  describe('by the words that a recognizer over HTTP understands', () => {
+    /** Too short to be a monologue. */
+    const SHORT = 'Please leave a message.';
+    let others: Gateway;
+    let server: OpenAiSpeechServer;
+
+    before(async () => {
+      others = gateway;
+      server = await OpenAiSpeechServer.start();
+      gateway = await Gateway.startByEngine({
+        env: {
+          TRUNKLINE_CONFIG: configFile,
+          TRUNKLINE_STT_BASE_URL: server.baseUrl,
+          TRUNKLINE_STT_API_KEY: server.apiKey,
+        },
+      });
+      await gateway.changeAgent({ greeting_text: GREETING });
+    });
+    after(async () => {
+      await gateway.stop();
+      await server.stop();
+      gateway = others;
+    });
+
+    it('hangs up on a machine that says a short sentence', async () => {
+      server.text = SHORT;
+      const line = joined(lineSilence(500), callerSays(SHORT), lineSilence(6000));
+      const { id } = await answeredWith(line, { policy: 'hang_up' });
+      await carrierCall.nextRequest('BYE');
+      const call = await gateway.endOf(id);
+      assert.deepEqual([call.end_reason, call['answered_by']], ['machine-answered', 'machine']);
+      assert.ok(server.transcriptions.length > 0, 'the recognizer was asked');
+      assert.equal(phone.arrivals.filter(({ rms }) => rms > 200).length, 0);
+    });
+
+    it('takes the same sound for a person when the words are those of one', async () => {
+      server.text = 'Hello, who is speaking?';
+      const line = joined(lineSilence(500), callerSays(SHORT), lineSilence(6000));
+      const { id } = await answeredWith(line, { policy: 'hang_up' });
+      await phone.nextSound(10_000);
+      await phone.quietFor(1000);
+      assert.equal((await gateway.api(`/v1/calls/${id}`, { method: 'DELETE' })).status, 204);
+      assert.equal((await gateway.endOf(id))['answered_by'], 'human');
+      assert.equal(heardText(), GREETING);
+    });
+
+    it('leaves its whole message after the beep of a machine known by its words', async () => {
+      server.text = SHORT;
+      const greeting = joined(lineSilence(500), callerSays(SHORT), lineSilence(1500));
+      const beep = tone(BEEP.frequencyHz, 8000, BEEP.ms, 5000);
+      const line = joined(greeting, beep, lineSilence(8000));
+      const { id } = await answeredWith(line, { policy: 'leave_message', message: MESSAGE });
+      const startedAtMs = performance.now();
+      await carrierCall.nextRequest('BYE');
+      const call = await gateway.endOf(id);
+      assert.equal(call.end_reason, 'machine-answered', JSON.stringify(call));
+      assert.match(String(call['answered_by']), /^machine/);
+      const first = phone.arrivals.find(({ rms }) => rms > 200) ?? assert.fail('nothing was said');
+      assert.ok(first.atMs - startedAtMs > (greeting.length + beep.length) / 8 - 200);
+      assert.equal(heardText(), MESSAGE);
+    });
+
+    it('goes by what it hears when the recognizer does not answer', async () => {
+      server.misbehaviors.push(...Array.from({ length: 20 }, () => ({ type: 'stall' }) as const));
+      const line = joined(lineSilence(500), callerSays(MACHINE), lineSilence(6000));
+      const { id } = await answeredWith(line, { policy: 'hang_up' });
+      await carrierCall.nextRequest('BYE');
+      const call = await gateway.endOf(id);
+      assert.deepEqual([call.end_reason, call['answered_by']], ['machine-answered', 'machine']);
+    });
   });
 });
