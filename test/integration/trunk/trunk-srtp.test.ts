@@ -365,7 +365,7 @@ describe('a trunk with encrypted audio', function () {
       assert.equal(response.status, 202, await response.text());
       return { invited };
     };
-    const answered = async (call: CarrierCall, srtp?: typeof SRTP | undefined) => {
+    const answered = async (call: CarrierCall, srtp: typeof SRTP | undefined) => {
       desk = await TestPhone.open({ codec: 'pcmu', ...(srtp === undefined ? {} : { srtp }) });
       desk.connectTo(call.invite.body);
       call.answer(desk.sdp());
