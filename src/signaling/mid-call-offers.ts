@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { SrfRequest, SrfResponse } from './drachtio.ts';
 import { respond } from './plain-requests.ts';
 import { cseqNumber, offerBody } from './sip-headers.ts';
+import { refreshedSession } from './session-expires.ts';
 import type { OfferReply, SipLegEvents } from './sip-leg.ts';
 import { ACCEPT, OUTGOING_SDP_BYTES_MAX } from './sip-settings.ts';
 
@@ -23,7 +24,11 @@ export interface MidCallOwner {
  */
 export class MidCallOffers {
   readonly #owner: MidCallOwner;
-  #open: { readonly res: SrfResponse; readonly timer: NodeJS.Timeout } | null = null;
+  #open: {
+    readonly req: SrfRequest;
+    readonly res: SrfResponse;
+    readonly timer: NodeJS.Timeout;
+  } | null = null;
   /** CSeq of the INVITE whose ACK owes us an answer to the offer in our 200. */
   #answerDueCseq: number | null;
 
@@ -46,10 +51,15 @@ export class MidCallOffers {
 
   onUpdate(req: SrfRequest, res: SrfResponse): void {
     const body = offerBody(req);
-    if (body.type === 'none') respond(res, this.#owner.isLive() ? 200 : 481);
+    if (body.type === 'none') this.#refreshed(req, res);
     else if (this.#refusedAtOnce(res)) return;
     else if (body.type === 'sdp') this.#ask(req, res, body.sdp);
     else respond(res, 415, { headers: { Accept: ACCEPT } });
+  }
+
+  #refreshed(req: SrfRequest, res: SrfResponse): void {
+    if (this.#owner.isLive()) respond(res, 200, { headers: refreshedSession(req) });
+    else respond(res, 481);
   }
 
   /** True when this ACK owed an answer and had none: there is no session then. */
@@ -82,7 +92,7 @@ export class MidCallOffers {
     const isTold = this.#owner.tell((events) => {
       const body = events.makeOffer();
       this.#answerDueCseq = cseqNumber(req);
-      respond(res, 200, { headers: { ...SDP_HEADERS }, body });
+      respond(res, 200, { headers: { ...SDP_HEADERS, ...refreshedSession(req) }, body });
     });
     if (!isTold) respond(res, 500);
   }
@@ -91,7 +101,7 @@ export class MidCallOffers {
     const timer = setTimeout(() => {
       this.#settle(res, { type: 'status', status: 500 });
     }, this.#owner.offerMs);
-    this.#open = { res, timer };
+    this.#open = { req, res, timer };
     // The engine has answered a canceled re-INVITE itself.
     req.on('cancel', () => {
       this.#settle(res, null);
@@ -115,10 +125,11 @@ export class MidCallOffers {
   ): void {
     if (this.#open?.res !== res) return;
     clearTimeout(this.#open.timer);
+    const headers = { ...SDP_HEADERS, ...refreshedSession(this.#open.req) };
     this.#open = null;
     if (reply === null) return;
     if (reply.type !== 'answer') respond(res, reply.status);
     else if (Buffer.byteLength(reply.sdp) > OUTGOING_SDP_BYTES_MAX) respond(res, 500);
-    else respond(res, 200, { headers: { ...SDP_HEADERS }, body: reply.sdp });
+    else respond(res, 200, { headers, body: reply.sdp });
   }
 }

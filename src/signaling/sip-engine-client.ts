@@ -17,6 +17,7 @@ import type { SipInvite, SipLeg } from './sip-leg.ts';
 import type { SignalingLog, SignalingTimeouts } from './sip-settings.ts';
 import { ACCEPT, SIGNALING_TIMEOUTS } from './sip-settings.ts';
 import type { WebSocketAuthorizer } from './web-socket-authorizer.ts';
+import { isSessionTooShort, MIN_SESSION_SECONDS } from './session-expires.ts';
 import { dialogKey, parseReplaces } from './transfer/replaces.ts';
 import { challengeHeaders, WebSocketDoor } from './web-socket-door.ts';
 
@@ -300,5 +301,8 @@ function refusalAtOnce(
   // srf would send the 200 and then fail to make a dialog of it.
   if (!req.has('contact')) return { status: 400, headers: {} };
   if (offerBody(req).type === 'unsupported') return { status: 415, headers: { Accept: ACCEPT } };
+  if (isSessionTooShort(req)) {
+    return { status: 422, headers: { 'Min-SE': String(MIN_SESSION_SECONDS) } };
+  }
   return null;
 }

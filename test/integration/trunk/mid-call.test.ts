@@ -159,48 +159,53 @@ describe('in the middle of a call', function () {
       });
     }
 
-    it('both offer while our refresh is on its way: 491 to all, then each in turn', async function () {
-      // Timers of sessions are the SIP engine's.
-      if ((process.env['DRACHTIO_BIN'] ?? '') !== '') this.skip();
-      const timer = (refresher: string) => [
-        'Supported: timer',
-        `Session-Expires: 90;refresher=${refresher}`,
-      ];
-      await meet(timer('uas'), timer('uac'));
-      await bothHear();
-      const refreshes = { phone: 0, desk: 0 };
-      // Their offers leave before our refresh is answered.
-      const phoneCrossed = new Promise<SipText>((resolve) => {
-        phone.sip.onRequest = ({ method }) => {
-          if (method !== 'INVITE') return { status: 200 };
-          refreshes.phone += 1;
-          if (refreshes.phone > 1) return { status: 200, body: phone.sdp() };
-          resolve(phone.reoffer('sendonly'));
-          return { status: 491 };
-        };
+    describe('when all offer at once', () => {
+      before(function () {
+        // drachtio-server refreshes by itself, and takes an offer meanwhile.
+        if ((process.env['DRACHTIO_BIN'] ?? '') !== '') this.skip();
       });
-      const deskCrossed = new Promise<CarrierMessage>((resolve) => {
-        deskCall.answerTo = ({ method }) => {
-          if (method !== 'INVITE') return { line: '200 OK' };
-          refreshes.desk += 1;
-          if (refreshes.desk > 1) return { line: '200 OK', body: desk.sdp() };
-          resolve(deskOffer('inactive'));
-          return { line: '491 Request Pending' };
-        };
+
+      it('each is told 491, and then each is heard in turn', async () => {
+        const timer = (refresher: string) => [
+          'Supported: timer',
+          `Session-Expires: 90;refresher=${refresher}`,
+        ];
+        await meet(timer('uas'), timer('uac'));
+        await bothHear();
+        const refreshes = { phone: 0, desk: 0 };
+        // Their offers leave before our refresh is answered.
+        const phoneCrossed = new Promise<SipText>((resolve) => {
+          phone.sip.onRequest = ({ method }) => {
+            if (method !== 'INVITE') return { status: 200 };
+            refreshes.phone += 1;
+            if (refreshes.phone > 1) return { status: 200, body: phone.sdp() };
+            resolve(phone.reoffer('sendonly'));
+            return { status: 491 };
+          };
+        });
+        const deskCrossed = new Promise<CarrierMessage>((resolve) => {
+          deskCall.answerTo = ({ method }) => {
+            if (method !== 'INVITE') return { line: '200 OK' };
+            refreshes.desk += 1;
+            if (refreshes.desk > 1) return { line: '200 OK', body: desk.sdp() };
+            resolve(deskOffer('inactive'));
+            return { line: '491 Request Pending' };
+          };
+        });
+        assert.equal((await phoneCrossed).status, 491);
+        assert.equal((await deskCrossed).status, 491);
+        const deadline = Date.now() + 10_000;
+        while (refreshes.phone < 2 || refreshes.desk < 2) {
+          assert.ok(Date.now() < deadline, 'we offer again, within four seconds');
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        await bothHear();
+        assert.match((await phone.reoffer('sendonly')).body, /a=recvonly/);
+        assert.match((await deskOffer('inactive')).body, /a=inactive/);
+        assert.equal((await phone.reoffer('sendrecv')).status, 200);
+        assert.equal((await deskOffer('sendrecv')).status, 200);
+        await bothHear();
       });
-      assert.equal((await phoneCrossed).status, 491);
-      assert.equal((await deskCrossed).status, 491);
-      const deadline = Date.now() + 10_000;
-      while (refreshes.phone < 2 || refreshes.desk < 2) {
-        assert.ok(Date.now() < deadline, 'we offer again, within four seconds');
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      await bothHear();
-      assert.match((await phone.reoffer('sendonly')).body, /a=recvonly/);
-      assert.match((await deskOffer('inactive')).body, /a=inactive/);
-      assert.equal((await phone.reoffer('sendrecv')).status, 200);
-      assert.equal((await deskOffer('sendrecv')).status, 200);
-      await bothHear();
     });
 
     it('a re-INVITE without a description is offered ours, and audio goes on', async () => {
@@ -221,14 +226,11 @@ describe('in the middle of a call', function () {
   });
 
   describe('whose session has a timer', () => {
-    before(function () {
-      // Timers of sessions are the SIP engine's, and drachtio-server has rules of its own.
-      if ((process.env['DRACHTIO_BIN'] ?? '') !== '') this.skip();
-    });
-
+    /** Refreshes by re-INVITE alone, and waits to the very end of the interval. */
+    const isDrachtio = (process.env['DRACHTIO_BIN'] ?? '') !== '';
     /** Half of the shortest interval there may be, and then some. */
     const REFRESHED_WITHIN_MS = 60_000;
-    const EXPIRED_WITHIN_MS = 80_000;
+    const EXPIRED_WITHIN_MS = isDrachtio ? 110_000 : 80_000;
     const withTimer = async (who: string, further: readonly string[] = []) => {
       const phone = await CallPhone.open(gateway.sipPort, { codec: 'pcma' });
       phone.sip.onRequest = ({ method }) =>
@@ -258,6 +260,7 @@ describe('in the middle of a call', function () {
 
     it('is refreshed by us or by the caller, and lost when the caller does not', async () => {
       await gateway.changeAgent({ idle_after_ms: 120_000 });
+      const refreshedBy = isDrachtio ? 'INVITE' : 'UPDATE';
       const allows = ['Allow: INVITE, ACK, BYE, CANCEL, UPDATE'];
       const [updated, reinvited, lost, updating, reinviting] = [
         await withTimer('uas', allows),
@@ -267,7 +270,7 @@ describe('in the middle of a call', function () {
         await withTimer('uac'),
       ];
       const [update, reinvite] = await Promise.all([
-        next(updated.phone, 'UPDATE', REFRESHED_WITHIN_MS).then(async (request) => {
+        next(updated.phone, refreshedBy, REFRESHED_WITHIN_MS).then(async (request) => {
           const headers = ['Supported: timer', 'Session-Expires: 90;refresher=uac'];
           const refreshed = await updating.phone.sip.request('UPDATE', '', '', headers);
           assert.match(header(refreshed, 'session-expires'), /^90;refresher=uac$/);
@@ -283,7 +286,7 @@ describe('in the middle of a call', function () {
         next(lost.phone, 'BYE', EXPIRED_WITHIN_MS),
       ]);
       assert.match(header(update, 'session-expires'), /^90;refresher=uac$/);
-      assert.equal(update.body, '');
+      if (!isDrachtio) assert.equal(update.body, '');
       assert.match(reinvite.body, /^m=audio/m);
       assert.equal((await gateway.endOf(lost.id)).end_reason, 'caller-lost');
       for (const { phone, id } of [updated, reinvited, updating, reinviting]) {
