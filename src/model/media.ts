@@ -11,6 +11,8 @@ export interface SrtpKeys {
   readonly suite: 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32' | 'AEAD_AES_128_GCM';
   /** Master key and salt, base64 as in `inline:`. */
   readonly keySaltBase64: string;
+  /** Stands in each packet under this key (RFC 3711 §3.1), in hexadecimal. Left out: none does. */
+  readonly mkiHex?: string;
 }
 
 /** What offer and answer agreed on for one RTP leg. Everything the media side needs. */

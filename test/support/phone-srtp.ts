@@ -22,6 +22,13 @@ export function cryptoLineOf(
   return { tag, keys: { suite: found as Suite, keySaltBase64 } };
 }
 
+/** One `a=crypto`, the MKI as a number and its length. */
+export function cryptoLine(tag: string, { suite, keySaltBase64 }: SrtpKeys, mki?: Buffer): string {
+  const parameters =
+    mki === undefined ? '' : `|2^31|${mki.readUIntBE(0, mki.length)}:${mki.length}`;
+  return `a=crypto:${tag} ${suite} inline:${keySaltBase64}${parameters}`;
+}
+
 /** The first key of a description; null when it has none. */
 export const srtpKeysOf = (sdp: string): SrtpKeys | null => cryptoLineOf(sdp)?.keys ?? null;
 
@@ -47,18 +54,25 @@ export class PhoneSrtp {
     this.#salt = derive(master, 2, isGcm ? 12 : 14);
   }
 
-  protect(packet: Buffer): Buffer {
+  /** @param mki goes before the tag, or behind everything with GCM */
+  protect(packet: Buffer, mki: Buffer = Buffer.alloc(0)): Buffer {
     const sequence = this.#advance(packet);
     const [header, payload] = [packet.subarray(0, 12), packet.subarray(12)];
     if (this.#suite === 'AEAD_AES_128_GCM') {
       const cipher = createCipheriv('aes-128-gcm', this.#key, this.#gcmIv(packet, sequence));
       cipher.setAAD(header);
-      return Buffer.concat([header, cipher.update(payload), cipher.final(), cipher.getAuthTag()]);
+      return Buffer.concat([
+        header,
+        cipher.update(payload),
+        cipher.final(),
+        cipher.getAuthTag(),
+        mki,
+      ]);
     }
     const iv = this.#counterIv(packet, sequence);
     const cipher = createCipheriv('aes-128-ctr', this.#key, iv);
     const sealed = Buffer.concat([header, cipher.update(payload)]);
-    return Buffer.concat([sealed, this.#tag(sealed)]);
+    return Buffer.concat([sealed, mki, this.#tag(sealed)]);
   }
 
   /** Null when the tag is wrong. Packets must come in order. */

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import type { CodecName, SrtpKeys } from '../../src/model/media.ts';
 import { type Pcm, rms } from './audio.ts';
 import { openPhoneCodec, type PhoneCodec } from './phone-codec.ts';
-import { cryptoLineOf, newSrtpKeys, PhoneSrtp } from './phone-srtp.ts';
+import { cryptoLine, cryptoLineOf, newSrtpKeys, PhoneSrtp } from './phone-srtp.ts';
 
 const FRAME_MS = 20;
 const EVENT_PAYLOAD_TYPE = 101;
@@ -31,6 +31,8 @@ export interface TestPhoneOptions {
     readonly suite: SrtpKeys['suite'];
     /** RTP/AVP with a crypto line leaves the choice to the other side. */
     readonly protocol: 'RTP/SAVP' | 'RTP/AVP';
+    /** Stands in its packets, and in what it says of its key. */
+    readonly mki?: Buffer;
   };
 }
 
@@ -152,9 +154,7 @@ export class TestPhone {
       lines.push(`a=rtpmap:${event} telephone-event/${clock}`, `a=fmtp:${event} 0-15`);
     }
     if (this.#keys !== null) {
-      lines.push(
-        `a=crypto:${this.#cryptoTag} ${this.#keys.suite} inline:${this.#keys.keySaltBase64}`,
-      );
+      lines.push(cryptoLine(this.#cryptoTag, this.#keys, this.#srtpOptions?.mki));
     }
     lines.push('a=ptime:20', `a=${direction}`, '');
     return lines.join('\r\n');
@@ -346,7 +346,7 @@ export class TestPhone {
     packet.writeUInt32BE(this.ssrc, 8);
     packet.set(payload, 12);
     this.#sequence = (this.#sequence + 1) % 65536;
-    this.sendRaw(this.#speaks?.protect(packet) ?? packet);
+    this.sendRaw(this.#speaks?.protect(packet, this.#srtpOptions?.mki) ?? packet);
   }
 
   #onPacket(datagram: Buffer, from: RemoteInfo): void {

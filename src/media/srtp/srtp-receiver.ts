@@ -1,11 +1,14 @@
 import type { SrtpKeys } from '../../model/media.ts';
 import { RTP_PACKET_BYTES_MAX } from '../rtp/rtp-packet.ts';
 import { createSuiteCipher } from './create-suite-cipher.ts';
+import { MasterKeyIdentifier } from './master-key-identifier.ts';
 import { readUint32, RTCP_CLEAR_BYTES, RTCP_ENCRYPTED } from './packet-bytes.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { PacketStamp, SuiteCipher } from './suite-cipher.ts';
 
 const RTP_HEADER_BYTES = 12;
+/** Index and the bit beside it, between the text and what follows. */
+const RTCP_INDEX_BYTES = 4;
 const HALF = 0x8000;
 const CYCLE = 0x10000;
 /** Authenticated sources under one key; more are refused, so that none is ever forgotten. */
@@ -29,12 +32,30 @@ export class SrtpReceiver {
   readonly #sources = new Map<number, Source>();
   readonly #stamp: PacketStamp = { ssrc: 0, rollover: 0, sequence: 0 };
 
+  readonly #mki: MasterKeyIdentifier | null;
+  readonly #isGcm: boolean;
+
   constructor(keys: SrtpKeys) {
     this.#cipher = createSuiteCipher(keys);
+    this.#mki = keys.mkiHex === undefined ? null : new MasterKeyIdentifier(keys.mkiHex);
+    this.#isGcm = keys.suite === 'AEAD_AES_128_GCM';
   }
 
   /** Opens the packet in place. Gives the length of the plain packet, or why it is refused. */
   unprotectRtp(packet: Buffer): number | SrtpRefusal {
+    if (this.#mki === null) return this.#openRtp(packet);
+    const behind = this.#isGcm ? 0 : this.#cipher.rtpTagBytes;
+    return this.#mki.without(packet, behind, this.#openRtp);
+  }
+
+  /** The same for a compound RTCP packet. */
+  unprotectRtcp(packet: Buffer): number | SrtpRefusal {
+    if (this.#mki === null) return this.#openRtcp(packet);
+    const behind = this.#isGcm ? 0 : this.#cipher.rtcpTrailerBytes - RTCP_INDEX_BYTES;
+    return this.#mki.without(packet, behind, this.#openRtcp);
+  }
+
+  readonly #openRtp = (packet: Buffer): number | SrtpRefusal => {
     const end = packet.length - this.#cipher.rtpTagBytes;
     const payloadStart = rtpPayloadStart(packet, end);
     if (payloadStart === -1) return 'unauthenticated';
@@ -53,10 +74,9 @@ export class SrtpReceiver {
     source.rtp.take(index);
     this.#cipher.openRtp(packet, payloadStart, end, stamp);
     return end;
-  }
+  };
 
-  /** The same for a compound RTCP packet. */
-  unprotectRtcp(packet: Buffer): number | SrtpRefusal {
+  readonly #openRtcp = (packet: Buffer): number | SrtpRefusal => {
     const { length } = packet;
     const isSized = length >= RTCP_CLEAR_BYTES + this.#cipher.rtcpTrailerBytes;
     if (!isSized || length > RTP_PACKET_BYTES_MAX) return 'unauthenticated';
@@ -72,7 +92,7 @@ export class SrtpReceiver {
     if (!source.rtcp.isFresh(index)) return 'replayed';
     source.rtcp.take(index);
     return this.#cipher.openRtcp(packet, length, stamp);
-  }
+  };
 
   /** Only ever called for an authenticated packet. */
   #newSource(ssrc: number): Source | null {

@@ -104,5 +104,6 @@ export class SrtpSession {
 }
 
 function isSame(one: SrtpKeys, other: SrtpKeys): boolean {
-  return one.suite === other.suite && one.keySaltBase64 === other.keySaltBase64;
+  const isSameKey = one.suite === other.suite && one.keySaltBase64 === other.keySaltBase64;
+  return isSameKey && one.mkiHex === other.mkiHex;
 }

@@ -8,6 +8,11 @@ export const KEY_SALT_BYTES: Readonly<Record<SrtpKeys['suite'], number>> = {
   AEAD_AES_128_GCM: 28,
 };
 
+/** Key and salt, perhaps a lifetime, perhaps an MKI and its length. */
+const INLINE =
+  /^inline:([A-Za-z0-9+/]+={0,2})(?:\|(?:2\^)?[0-9]{1,15})?(?:\|([0-9]{1,39}):([0-9]{1,3}))?$/;
+const MKI_BYTES_MAX = 128;
+
 /** A crypto line that may be answered: its tag comes back in the answer. */
 export interface SdesCrypto {
   readonly tag: string;
@@ -18,15 +23,24 @@ const isSuite = (suite: string): suite is SrtpKeys['suite'] => Object.hasOwn(KEY
 
 /**
  * Reads one `a=crypto` (RFC 4568 §9.1). Null for what we do not do: unknown suites, several
- * keys, an MKI, session parameters, keys of a wrong length. A lifetime is read past.
+ * keys, session parameters, keys of a wrong length. A lifetime is read past.
  */
 function readCrypto(value: string): SdesCrypto | null {
   const [tag = '', suite = '', parameters = '', ...session] = value.split(/ +/);
   if (!/^[0-9]{1,9}$/.test(tag) || !isSuite(suite) || session.length > 0) return null;
-  const match = /^inline:([A-Za-z0-9+/]+={0,2})(?:\|(?:2\^)?[0-9]{1,15})?$/.exec(parameters);
-  const keySaltBase64 = match?.[1] ?? '';
+  const match = INLINE.exec(parameters);
+  const [, keySaltBase64 = '', mki, mkiBytes] = match ?? [];
   if (Buffer.from(keySaltBase64, 'base64').length !== KEY_SALT_BYTES[suite]) return null;
-  return { tag, keys: { suite, keySaltBase64 } };
+  if (mki === undefined) return { tag, keys: { suite, keySaltBase64 } };
+  const mkiHex = mkiHexOf(mki, Number(mkiBytes));
+  return mkiHex === null ? null : { tag, keys: { suite, keySaltBase64, mkiHex } };
+}
+
+/** Null: it does not fit its length, or that is none. */
+function mkiHexOf(value: string, bytes: number): string | null {
+  const hex = BigInt(value).toString(16);
+  const isFitting = bytes >= 1 && bytes <= MKI_BYTES_MAX && hex.length <= bytes * 2;
+  return isFitting ? hex.padStart(bytes * 2, '0') : null;
 }
 
 /** The crypto lines of a section that we could use, in its order. */

@@ -174,6 +174,20 @@ describe('a trunk with encrypted audio', function () {
       });
     }
 
+    for (const suite of SUITES) {
+      it(`understands a caller whose packets bear an MKI, in ${suite}`, async () => {
+        const phone = await CallPhone.open(gateway.sipPort, {
+          srtp: { suite, protocol: 'RTP/SAVP', mki: Buffer.from([0, 0, 0, 1]) },
+        });
+        await phone.call({ user: NUMBER });
+        const id = await liveId();
+        await converse(phone, id);
+        await phone.hangUp();
+        await ended(id, suite);
+        phone.close();
+      });
+    }
+
     it('takes RTP/AVP with a crypto line, for it is encrypted', async () => {
       const srtp = { suite: 'AES_CM_128_HMAC_SHA1_80', protocol: 'RTP/AVP' } as const;
       const phone = await CallPhone.open(gateway.sipPort, { srtp });

@@ -46,6 +46,38 @@ for (const suite of SUITES) {
       }
     });
 
+    it('takes the MKI out that a telephone puts in, of RTP and RTCP, and misses none', () => {
+      const keys = newSrtpKeys(suite);
+      const mki = Buffer.from('c0ffee01', 'hex');
+      const session = new SrtpSession({
+        local: newSrtpKeys(suite),
+        remote: { ...keys, mkiHex: mki.toString('hex') },
+      });
+      const [speaks, sender] = [new PhoneSrtp(keys), new SrtpSender(keys)];
+      const withMki = (packet: Buffer, tagBytes: number) => {
+        const at = packet.length - (suite === 'AEAD_AES_128_GCM' ? 0 : tagBytes);
+        return Buffer.concat([packet.subarray(0, at), mki, packet.subarray(at)]);
+      };
+      for (let index = 0; index < 40; index += 1) {
+        const packet = rtp(index, { payload: 'x'.repeat(index) });
+        const protectedOne = speaks.protect(packet);
+        const isSent = index % 4 !== 3;
+        const tagBytes = suite === 'AES_CM_128_HMAC_SHA1_32' ? 4 : 10;
+        const coming = isSent ? withMki(protectedOne, tagBytes) : protectedOne;
+        assert.equal(session.unprotectRtp(coming, 0), packet.length);
+        assert.deepEqual(coming.subarray(0, packet.length), packet);
+      }
+      const report = withMki(sender.protectRtcp(rtcp()), 10);
+      assert.equal(session.unprotectRtcp(report, 0), rtcp().length);
+      assert.deepEqual(report.subarray(0, 28), rtcp());
+      const forged = withMki(speaks.protect(rtp(50)), suite.endsWith('_32') ? 4 : 10);
+      const before = Buffer.from(forged);
+      before[20]! ^= 1;
+      const copy = Buffer.from(before);
+      assert.equal(session.unprotectRtp(before, 0), -1);
+      assert.deepEqual(before, copy, 'what is refused stays as it came');
+    });
+
     it('takes packets out of order around a rollover', () => {
       const keys = newSrtpKeys(suite);
       const sender = new SrtpSender(keys);

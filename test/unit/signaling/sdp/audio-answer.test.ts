@@ -274,11 +274,26 @@ describe('answering an offer', () => {
       assert.throws(() => answerOffer(foreign, required), isSdpError('SDP_NO_COMMON_CODEC'));
     });
 
-    it('leaves crypto lines with several keys, an MKI, parameters or short keys', () => {
+    for (const [what, parameters, mkiHex] of [
+      ['with a lifetime', '|2^20|1:4', '00000001'],
+      ['alone', '|66051:3', '010203'],
+    ] as const) {
+      it(`takes a crypto line with an MKI ${what}, and answers without`, () => {
+        const key = OWN_KEYS.keySaltBase64;
+        const line = `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${key}${parameters}`;
+        const answering = answerOffer(offerWith('m=audio 6000 RTP/SAVP 0', line), SECURE);
+        assert.deepEqual(answering.parameters.srtp?.remote, { ...OWN_KEYS, mkiHex });
+        assert.equal(answering.parameters.srtp?.local.mkiHex, undefined);
+      });
+    }
+
+    it('leaves crypto lines with several keys, a broken MKI, parameters or short keys', () => {
       const key = OWN_KEYS.keySaltBase64;
       const lines = [
         `inline:${key};inline:${key}`,
-        `inline:${key}|2^20|1:4`,
+        `inline:${key}|2^20|256:1`,
+        `inline:${key}|1:0`,
+        `inline:${key}|1:129`,
         `inline:${key} UNENCRYPTED_SRTP`,
         'inline:AAECAwQFBgcICQoLDA0ODw==',
       ].map((parameters, index) => `a=crypto:${index + 1} AES_CM_128_HMAC_SHA1_80 ${parameters}`);
