@@ -16,6 +16,8 @@ import { HttpPart } from './http/http-part.ts';
 import type { HealthReport } from './http/routes/operations.ts';
 import type { Upgrade } from './http/upgrades.ts';
 import type { Part } from './lifecycle.ts';
+import { SrtpSession } from './media/srtp/srtp-session.ts';
+import type { RtpParameters } from './model/media.ts';
 import { reportEndedCall } from './observability/call-ended.ts';
 import type { Logger } from './observability/logger.ts';
 import { createMetrics, type Metrics, type WorkerFigures } from './observability/metrics.ts';
@@ -349,7 +351,8 @@ export class Gateway {
 
 function mediaPlaceOf({ media }: Config, { codecs }: VoicePool): MediaPlace {
   const { host: bindAddress, externalAddress = null, ports } = media;
-  return { bindAddress, externalAddress, ports, codecs };
+  const guardPackets = (keys: NonNullable<RtpParameters['srtp']>) => new SrtpSession(keys);
+  return { bindAddress, externalAddress, ports, codecs, guardPackets };
 }
 
 function createVoicePool(

@@ -93,6 +93,9 @@ const LOOPBACK_MEDIA: MediaPlace = {
   externalAddress: null,
   ports: { first: 40_000, last: 40_999 },
   codecs: ['pcmu', 'pcma'],
+  guardPackets: () => {
+    throw new TypeError('nobody has said how packets are encrypted');
+  },
 };
 
 interface Running {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { SrtpSession } from '../../../src/media/srtp/srtp-session.ts';
 import { connectSipEngine, type SipSignaling } from '../../../src/signaling/sip-engine-client.ts';
 import type { CheckName, Diagnosis } from '../../../src/signaling/trunk/doctor/finding.ts';
 import type { MediaPlace } from '../../../src/signaling/trunk/doctor/patient.ts';
 import type { Trunk } from '../../../src/signaling/trunk/trunk.ts';
 import { TrunkService } from '../../../src/signaling/trunk/trunk-service.ts';
 import { needsOpenssl, TestAuthority } from '../../support/certificates.ts';
+import { cryptoLine, cryptoLineOf, newSrtpKeys, PhoneSrtp } from '../../support/phone-srtp.ts';
 import { CARRIER_SDP, FakeCarrier } from '../../support/fake-carrier.ts';
 import { startTestEngine, type TestEngine } from '../../support/test-engine.ts';
 import { aTrunk } from '../../unit/signaling/trunk/a-trunk.ts';
@@ -17,6 +19,7 @@ const MEDIA: MediaPlace = {
   externalAddress: null,
   ports: { first: 41_000, last: 41_999 },
   codecs: ['pcmu', 'pcma', 'opus'],
+  guardPackets: (keys) => new SrtpSession(keys),
 };
 
 describe('the doctor of trunks', function () {
@@ -188,6 +191,35 @@ describe('the doctor of trunks', function () {
       finds(diagnosis, 'dtmf', 'ok', /./);
       assert.equal(finding(diagnosis, 'rtp').facts['heard_ourselves'], true);
       await carrier.request('BYE');
+    });
+
+    for (const srtp of ['required', 'optional'] as const) {
+      it(`hears itself encrypted, where that is ${srtp}`, async () => {
+        carrier.onInvite = (call) => {
+          const offered = cryptoLineOf(call.invite.body) ?? assert.fail('no key is offered');
+          const ours = newSrtpKeys(offered.keys.suite);
+          const [hears, speaks] = [new PhoneSrtp(offered.keys), new PhoneSrtp(ours)];
+          echo.on('message', (packet, { port, address }) => {
+            const plain = hears.unprotect(packet);
+            if (plain !== null) echo.send(speaks.protect(plain), port, address);
+          });
+          const profile = srtp === 'required' ? 'RTP/SAVP' : 'RTP/AVP';
+          const answer = sdp(true).replace('RTP/AVP', profile);
+          call.answer(`${answer}${cryptoLine(offered.tag, ours)}\r\n`);
+        };
+        const diagnosis = await look(atCarrier({ srtp }), called);
+        finds(diagnosis, 'rtp', 'ok', /both ways, encrypted/);
+        assert.equal(finding(diagnosis, 'rtp').facts['heard_ourselves'], true);
+      });
+    }
+
+    it('does not take plain audio for encrypted', async () => {
+      echo.on('message', (packet, { port, address }) => echo.send(packet, port, address));
+      carrier.onInvite = (call) => call.answer(sdp(true));
+      const diagnosis = await look(atCarrier({ srtp: 'required' }), called);
+      finds(diagnosis, 'codecs', 'fail', /answer .* cannot be used.*encrypt.*srtp: off/s);
+      finds(diagnosis, 'rtp', 'skipped', /No audio could be agreed on/);
+      assert.equal(finding(diagnosis, 'rtp').facts['packets_sent'], 0);
     });
 
     it('hears nothing, and sees that keys need INFO', async () => {

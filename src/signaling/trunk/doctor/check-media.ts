@@ -19,6 +19,13 @@ export async function checkCodecs(
     const fix = `Set codecs of the trunk to some of ${media.codecs.join(', ')}.`;
     return codecs.fail('None of the codecs of the trunk can be spoken here.', fix, facts);
   }
+  if (call?.isAnswered === true && call.codec === null) {
+    const fix =
+      trunk.srtp === 'off'
+        ? 'Ask the carrier for its codecs; PCMA and PCMU are spoken nearly everywhere.'
+        : 'Ask the carrier for its codecs, and whether it encrypts with keys by SDES; if not, set srtp: off.';
+    return codecs.fail(`The answer of the carrier cannot be used: ${call.why}.`, fix, facts);
+  }
   if (call?.sipStatus === 488 || call?.sipStatus === 606) {
     const fix = 'Ask the carrier for its codecs; PCMA and PCMU are spoken nearly everywhere.';
     return codecs.fail('The carrier takes none of our codecs.', fix, facts);
@@ -42,6 +49,7 @@ export async function checkRtp({ testNumber }: Patient, { call }: Chart): Promis
   if (call === null) return rtp.skipped('No call could be tried.');
   const facts = {
     sip_status: call.sipStatus,
+    encryption: call.encryption,
     packets_sent: call.packetsSent,
     packets_received: call.packetsReceived,
     heard_ourselves: call.hasEcho,
@@ -54,6 +62,7 @@ export async function checkRtp({ testNumber }: Patient, { call }: Chart): Promis
       'Nobody answered, so nothing is known of audio: call a number that answers at once.';
     return rtp.warn(`The test call was not answered: ${call.why}.`, fix, facts);
   }
+  if (call.codec === null) return rtp.skipped('No audio could be agreed on.', facts);
   if (call.packetsReceived === 0) {
     const fix =
       'Open the media ports (media.ports, UDP) in the firewall, and see the check of the media address.';
@@ -63,7 +72,8 @@ export async function checkRtp({ testNumber }: Patient, { call }: Chart): Promis
     const fix = 'Whether they hear us nobody has said: call an echo number, or listen.';
     return rtp.warn('Audio comes; nothing shows that ours arrives.', fix, facts);
   }
-  return rtp.ok('Audio passes both ways.', facts);
+  const how = call.encryption === null ? '' : ', encrypted';
+  return rtp.ok(`Audio passes both ways${how}.`, facts);
 }
 
 /** Whether keys can be sent as the trunk says. */
@@ -74,6 +84,7 @@ export async function checkDtmf({ trunk, testNumber }: Patient, { call }: Chart)
   };
   if (testNumber === null) return dtmf.skipped(NOT_CALLED, facts);
   if (call?.isAnswered !== true) return dtmf.skipped('The test call was not answered.', facts);
+  if (call.codec === null) return dtmf.skipped('No audio could be agreed on.', facts);
   if (trunk.dtmf === 'rfc4733' && !call.hasTelephoneEvents) {
     const fix = 'Set dtmf: info if the carrier takes SIP INFO; otherwise keys are sent as tones.';
     return dtmf.warn('The carrier does not take keys by RFC 4733.', fix, facts);

@@ -1,9 +1,16 @@
-import type { CodecName } from '../../../model/media.ts';
+import type { CodecName, RtpParameters } from '../../../model/media.ts';
 import type { PlainRequest, PlainResult } from '../../plain-request-client.ts';
 import type { RegistrationStatus } from '../registration.ts';
 import type { DnsLookup, SipTarget } from '../sip-targets.ts';
 import type { TrunkDialEvents, TrunkDialRequest, TrunkDialResult } from '../trunk-dialer.ts';
 import type { Trunk } from '../trunk.ts';
+
+/** One call's SRTP. Packets that come are opened in place; -1: they are not what they seem. */
+export interface PacketGuard {
+  protectRtp(packet: Buffer): Buffer;
+  unprotectRtp(packet: Buffer, nowMs: number): number;
+  unprotectRtcp(packet: Buffer, nowMs: number): number;
+}
 
 /** How this daemon's audio is reached. */
 export interface MediaPlace {
@@ -13,6 +20,8 @@ export interface MediaPlace {
   readonly ports: { readonly first: number; readonly last: number };
   /** Codecs that can be spoken here. */
   readonly codecs: readonly CodecName[];
+  /** Encrypts a test call. */
+  readonly guardPackets: (keys: NonNullable<RtpParameters['srtp']>) => PacketGuard;
 }
 
 /** The trunk that is looked at, and all that the checks may do with it. */
@@ -50,6 +59,8 @@ export interface TestCallChart {
   readonly isAnswered: boolean;
   readonly sipStatus: number | null;
   readonly codec: string | null;
+  /** Suite of SRTP; null: in the clear. */
+  readonly encryption: string | null;
   readonly hasTelephoneEvents: boolean;
   readonly packetsSent: number;
   readonly packetsReceived: number;

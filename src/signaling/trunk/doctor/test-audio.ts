@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { MediaPlace } from './patient.ts';
+import type { RtpParameters } from '../../../model/media.ts';
+import type { MediaPlace, PacketGuard } from './patient.ts';
 
 const FRAME_SAMPLES = 160;
 const FRAME_MS = 20;
@@ -20,9 +21,10 @@ export class TestAudio {
   from: string | null = null;
   readonly #socket: Socket;
   readonly #ssrc = randomInt(0xffffffff);
-  #sequence = randomInt(0xffff);
+  #sequence = randomInt(0x8000);
   #timestamp = randomInt(0xffffffff);
   #timer: NodeJS.Timeout | null = null;
+  #guard: PacketGuard | null = null;
   #isLinear: (code: number) => number = () => 0;
 
   private constructor(socket: Socket) {
@@ -50,13 +52,17 @@ export class TestAudio {
     return this.#socket.address().port;
   }
 
-  start(codec: 'pcmu' | 'pcma', address: string, port: number): void {
+  start(parameters: RtpParameters, guard: PacketGuard | null): void {
     if (this.#timer !== null) return;
-    const isMu = codec === 'pcmu';
+    const { codec, remoteAddress, remotePort } = parameters;
+    this.#guard = guard;
+    const isMu = codec !== 'pcma';
     this.#isLinear = isMu ? linearOfMu : linearOfA;
     const tone = toneOf(isMu ? linearOfMu : linearOfA);
     this.#timer = setInterval(() => {
-      this.#socket.send(this.#packet(isMu ? 0 : 8, tone), port, address, () => {});
+      const packet = this.#packet(isMu ? 0 : 8, tone);
+      const sent = guard === null ? packet : guard.protectRtp(packet);
+      this.#socket.send(sent, remotePort, remoteAddress, () => {});
       this.packetsSent += 1;
     }, FRAME_MS);
   }
@@ -78,16 +84,28 @@ export class TestAudio {
     return packet;
   }
 
+  /** Of the plain packet; -1: it is not from whom we talk with. */
+  #lengthOf(packet: Buffer, isReport: boolean): number {
+    if (this.#guard === null) return packet.length;
+    const nowMs = performance.now();
+    return isReport
+      ? this.#guard.unprotectRtcp(packet, nowMs)
+      : this.#guard.unprotectRtp(packet, nowMs);
+  }
+
   #onPacket(packet: Buffer, { address, port }: RemoteInfo): void {
     if (packet.length < 12 || packet.readUInt8(0) >> 6 !== 2) return;
     const type = packet.readUInt8(1);
-    if (type === 200 || type === 201) {
-      this.isReported ||= speaksOf(packet, type, this.#ssrc);
+    const isReport = type === 200 || type === 201;
+    const length = this.#lengthOf(packet, isReport);
+    if (length === -1) return;
+    if (isReport) {
+      this.isReported ||= speaksOf(packet.subarray(0, length), type, this.#ssrc);
       return;
     }
     this.packetsReceived += 1;
     this.from ??= `${address}:${port}`;
-    const samples = Array.from(packet.subarray(12), (code) => this.#isLinear(code));
+    const samples = Array.from(packet.subarray(12, length), (code) => this.#isLinear(code));
     this.hasEcho ||= isTone(samples);
   }
 }

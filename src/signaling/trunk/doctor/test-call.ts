@@ -1,5 +1,7 @@
 import type { RtpParameters } from '../../../model/media.ts';
+import type { AudioCapabilities } from '../../sdp/audio-answer.ts';
 import { makeOffer, readAnswer } from '../../sdp/audio-offer.ts';
+import { LocalSrtpKeys } from '../../sdp/local-srtp-keys.ts';
 import { SdpError } from '../../sdp/sdp-error.ts';
 import { SdpOrigin } from '../../sdp/sdp-origin.ts';
 import { TrunkDialError, type TrunkDialResult } from '../trunk-dialer.ts';
@@ -15,7 +17,7 @@ export async function makeTestCall(patient: Patient): Promise<TestCallChart | nu
   const codecs = trunk.codecs.filter(
     (codec): codec is 'pcmu' | 'pcma' => codec === 'pcmu' || codec === 'pcma',
   );
-  if (testNumber === null || codecs.length === 0 || trunk.srtp === 'required') return null;
+  if (testNumber === null || codecs.length === 0) return null;
   const audio = await TestAudio.open(media);
   try {
     return await call(patient, testNumber, codecs, audio);
@@ -31,6 +33,7 @@ const NOTHING: TestCallChart = {
   isAnswered: false,
   sipStatus: null,
   codec: null,
+  encryption: null,
   hasTelephoneEvents: false,
   packetsSent: 0,
   packetsReceived: 0,
@@ -49,7 +52,13 @@ async function call(
 ): Promise<TestCallChart> {
   const address = trunk.externalAddress ?? media.externalAddress ?? media.bindAddress;
   const local = { address, port: audio.port };
-  const offer = makeOffer({ codecs, createSrtpKeys: null }, local, new SdpOrigin());
+  const keys = new LocalSrtpKeys();
+  const capabilities: AudioCapabilities = {
+    codecs,
+    createSrtpKeys: trunk.srtp === 'off' ? null : (suite) => keys.of(suite),
+    isSrtpRequired: trunk.srtp === 'required',
+  };
+  const offer = makeOffer(capabilities, local, new SdpOrigin());
   const ended = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
@@ -77,13 +86,10 @@ async function call(
     const { sipStatus, reason } = result;
     return { ...NOTHING, sipStatus, why: reason ?? 'time was up' };
   }
-  const parameters = parametersOf(offer, result);
+  const read = parametersOf(offer, result);
+  const parameters = typeof read === 'string' ? null : read;
   if (parameters !== null) {
-    audio.start(
-      parameters.codec === 'pcma' ? 'pcma' : 'pcmu',
-      parameters.remoteAddress,
-      parameters.remotePort,
-    );
+    audio.start(parameters, parameters.srtp === null ? null : media.guardPackets(parameters.srtp));
     await Promise.race([talked(), ended, gone]);
   }
   void result.leg.hangUp();
@@ -91,6 +97,7 @@ async function call(
     isAnswered: true,
     sipStatus: parameters === null ? 488 : 200,
     codec: parameters?.codec ?? null,
+    encryption: parameters?.srtp?.local.suite ?? null,
     hasTelephoneEvents: parameters?.telephoneEventPayloadType != null,
     packetsSent: audio.packetsSent,
     packetsReceived: audio.packetsReceived,
@@ -99,20 +106,21 @@ async function call(
     mediaFrom: audio.from,
     remoteMedia:
       parameters === null ? null : `${parameters.remoteAddress}:${parameters.remotePort}`,
-    why: '',
+    why: typeof read === 'string' ? read : '',
   };
 }
 
 const talked = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, TALK_MS));
 
+/** What cannot be used: why. */
 function parametersOf(
   offer: ReturnType<typeof makeOffer>,
   { answerSdp }: Extract<TrunkDialResult, { type: 'answered' }>,
-): RtpParameters | null {
+): RtpParameters | string {
   try {
     return readAnswer(offer, answerSdp);
   } catch (error) {
-    if (error instanceof SdpError) return null;
+    if (error instanceof SdpError) return error.message;
     throw error;
   }
 }
